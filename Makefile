@@ -1,0 +1,55 @@
+# Every target makes its own environment in .venv, from the pinned versions in constraints.txt.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types unit test-nojit bench examples lock clean
+
+help: ## print the targets
+	@echo "masktopo: make TARGET"
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "masktopo needs Python 3.11 or newer; give one with PYTHON=..."; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: $(STAMP) ## prune, analyze, sample, train and plot on embedded data, into demo/
+	$(BIN)/masktopo demo --out demo
+
+test: lint types unit ## everything that CI runs: lint, types, tests and doctests
+
+lint: $(STAMP) ## ruff: style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP) ## mypy, strict
+	$(BIN)/mypy
+
+# Kernels are compiled into a fresh cache, since numba does not notice edits of called kernels.
+unit: $(STAMP) ## pytest with doctests
+	cache=$$(mktemp -d) && trap 'rm -rf "$$cache"' EXIT && \
+	  NUMBA_CACHE_DIR="$$cache" $(BIN)/python -m pytest
+
+test-nojit: $(STAMP) ## the kernel tests in plain Python
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/kernels tests/metrics tests/graphs
+
+bench: $(STAMP) ## time the metric kernels
+	$(BIN)/masktopo-bench
+
+examples: $(STAMP) ## run the examples on the embedded data, into demo/examples/
+	$(BIN)/python examples/analyze_checkpoint.py --out demo/examples
+	$(BIN)/python examples/choose_masks.py --out demo/examples
+	$(BIN)/python examples/plot_correlations.py --out demo/examples
+
+lock: ## write constraints.txt anew, from the newest versions that pyproject.toml allows
+	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet 'torch==2.13.0' '.[dev]'
+	.venv-lock/bin/python -m pip freeze --all --exclude masktopo --exclude pip | sed 's/+cpu$$//' > constraints.txt
+	rm -rf .venv-lock
+
+clean: ## remove the environment, caches and the demo's output
+	rm -rf .venv demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

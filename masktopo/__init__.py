@@ -1,0 +1,52 @@
+"""What a sparse network's mask looks like as a graph, and whether it will train.
+
+Every public name is loaded when it is first used, so that ``import masktopo`` stays light.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "LayerMask": "masktopo.masks.layer",
+    "MaskSet": "masktopo.masks.maskset",
+    "load_masks": "masktopo.masks.load",
+    "TopologyReport": "masktopo.report",
+    "analyze": "masktopo.analysis",
+    "analyze_many": "masktopo.analysis",
+    "prune": "masktopo.pruning.prune",
+    "pags": "masktopo.sampling.sampler",
+    "PagsResult": "masktopo.sampling.result",
+    "train": "masktopo.training.train",
+    "train_many": "masktopo.training.train",
+    "TrainingResult": "masktopo.training.result",
+    "correlate": "masktopo.study.correlate",
+    "warmup": "masktopo._warmup",
+    "MasktopoError": "masktopo.errors",
+    "MasktopoWarning": "masktopo.errors",
+}
+
+if TYPE_CHECKING:
+    from masktopo.analysis import analyze as analyze
+    from masktopo.analysis import analyze_many as analyze_many
+    from masktopo.errors import MasktopoError as MasktopoError
+    from masktopo.errors import MasktopoWarning as MasktopoWarning
+    from masktopo.masks.layer import LayerMask as LayerMask
+    from masktopo.masks.load import load_masks as load_masks
+    from masktopo.masks.maskset import MaskSet as MaskSet
+    from masktopo.report import TopologyReport as TopologyReport
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the public name `name` from its home."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'masktopo' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted(__all__)

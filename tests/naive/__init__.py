@@ -1,0 +1,1 @@
+"""Slow, obvious references: one a kernel, written from the definitions and nothing else."""
