@@ -1,0 +1,1 @@
+"""Masks of sparse layers: the records, and reading and writing them."""

@@ -1,0 +1,43 @@
+"""Copies of models."""
+
+import copy
+from typing import TypeVar
+
+import torch
+from torch import nn
+from torch.nn.utils import parametrize
+
+__all__ = ["copy_model"]
+
+Module = TypeVar("Module", bound=nn.Module)
+
+
+def copy_model(model: Module) -> Module:
+    """Return a deep copy of a model, also where `copy.deepcopy` alone would fail.
+
+    Modules under ``torch.nn.utils.prune`` and ``weight_norm`` keep the outcome of a computation
+    as their ``weight``, which PyTorch refuses to copy (pytorch#37322). Its values are copied
+    here; the next forward pass computes it anew. Parametrized modules are copied with their
+    class, which PyTorch makes for each and changes when a parametrization is removed: shared, it
+    would take the original's parameter away with the copy's.
+
+    Examples
+    --------
+    >>> from torch.nn.utils import prune
+    >>> layer = prune.identity(nn.Linear(2, 2), "weight")
+    >>> twin = copy_model(layer)
+    >>> bool((twin.weight == layer.weight).all()), twin.weight_orig is layer.weight_orig
+    (True, False)
+    """
+    copied = {
+        id(value): value.detach().clone()
+        for module in model.modules()
+        for value in vars(module).values()
+        if isinstance(value, torch.Tensor) and not value.is_leaf
+    }
+    twin = copy.deepcopy(model, copied)
+    for module in twin.modules():
+        if parametrize.is_parametrized(module):
+            shared = type(module)
+            module.__class__ = type(shared.__name__, shared.__bases__, dict(vars(shared)))
+    return twin

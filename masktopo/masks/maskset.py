@@ -1,0 +1,204 @@
+"""The masks of one network: an ordered mapping of layer names to `LayerMask`."""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from masktopo._check import join_names
+from masktopo.errors import MaskError
+from masktopo.masks.layer import BoolArray, FloatArray, LayerMask
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["MaskSet"]
+
+Module = TypeVar("Module", bound="torch.nn.Module")
+
+
+class MaskSet(Mapping[str, LayerMask]):
+    """The masks of one network, in the network's own order.
+
+    Parameters
+    ----------
+    layers : iterable of LayerMask
+        The layers; names must differ.
+    source : str
+        What the masks were read from, for reports and error messages.
+
+    Notes
+    -----
+    Two mask sets are equal when they keep the same weights of the same layers: names, shapes
+    and masks count; weights, kinds and order do not. This is also what `digest` identifies.
+
+    Examples
+    --------
+    >>> masks = MaskSet([LayerMask("fc", np.eye(3, dtype=bool))])
+    >>> masks.nnz, round(masks.density, 3), list(masks)
+    (3, 0.333, ['fc'])
+    """
+
+    __slots__ = ("_digest", "_layers", "source")
+
+    def __init__(self, layers: Iterable[LayerMask], *, source: str = "memory") -> None:
+        self._layers: dict[str, LayerMask] = {}
+        for layer in layers:
+            if layer.name in self._layers:
+                raise MaskError(f"{source}: two layers are named {layer.name!r}")
+            self._layers[layer.name] = layer
+        self.source = source
+        self._digest: str | None = None
+
+    def __getitem__(self, name: str) -> LayerMask:
+        return self._layers[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._layers)
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+    def __repr__(self) -> str:
+        return f"<MaskSet of {len(self)} layers, {self.nnz} of {self.size} weights kept>"
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, MaskSet):
+            return NotImplemented
+        return self.keys() == other.keys() and all(
+            np.array_equal(layer.mask, other[name].mask) for name, layer in self.items()
+        )
+
+    def __and__(self, other: "MaskSet") -> "MaskSet":
+        """Keep the weights that both keep."""
+        return self._combine(other, np.logical_and, "intersection")
+
+    def __or__(self, other: "MaskSet") -> "MaskSet":
+        """Keep the weights that at least one keeps."""
+        return self._combine(other, np.logical_or, "union")
+
+    @property
+    def nnz(self) -> int:
+        """Number of kept weights."""
+        return sum(layer.nnz for layer in self.values())
+
+    @property
+    def size(self) -> int:
+        """Number of weights, kept or not."""
+        return sum(layer.size for layer in self.values())
+
+    @property
+    def density(self) -> float:
+        """Kept weights over all weights; nan without any."""
+        return self.nnz / self.size if self.size else float("nan")
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether the weights of every layer are known."""
+        return all(layer.weight is not None for layer in self.values())
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over names, shapes and packed mask bits, in the order of the names (hex)."""
+        if self._digest is None:
+            total = hashlib.sha256()
+            for name in sorted(self):
+                total.update(f"{name}\0{self[name].shape}\0".encode())
+                total.update(np.packbits(self[name].mask, bitorder="little").tobytes())
+            self._digest = total.hexdigest()
+        return self._digest
+
+    def with_masks(self, masks: Mapping[str, BoolArray], *, origin: str) -> "MaskSet":
+        """Return this network under other masks; layers that `masks` lacks stay as they are."""
+        unknown = masks.keys() - self.keys()
+        if unknown:
+            raise MaskError(f"{self.source} has no layer {join_names(sorted(unknown))}")
+        return self._map(
+            lambda layer: (
+                layer.with_mask(masks[layer.name], origin=origin) if layer.name in masks else layer
+            )
+        )
+
+    def with_weights(self, weights: Mapping[str, FloatArray | None] | None) -> "MaskSet":
+        """Return these masks over other weights (layer name -> array); None drops all weights.
+
+        Raises
+        ------
+        MaskError
+            If a layer is missing from `weights` or has another shape there.
+        """
+        if weights is None:
+            return self._map(lambda layer: layer.with_weight(None))
+        missing = [name for name in self if name not in weights]
+        if missing:
+            raise MaskError(f"the given weights lack layer {join_names(missing)}")
+        return self._map(lambda layer: layer.with_weight(weights[layer.name]))
+
+    def apply(self, model: Module) -> Module:
+        """Return a copy of `model` whose pruned weights are exactly 0.
+
+        Parameters
+        ----------
+        model : torch.nn.Module
+            A network that has every layer of this set under its name and shape; it is not
+            changed. Parameters that the set does not name keep their values.
+
+        Raises
+        ------
+        MaskError
+            If a layer is missing in the model or has another shape there.
+        """
+        from masktopo.masks.model import apply_masks
+
+        return apply_masks(self, model)
+
+    def save(self, path: str | os.PathLike[str], *, weights: bool = True) -> None:
+        """Write masktopo's own mask file, which `load_masks` reads back without loss.
+
+        Parameters
+        ----------
+        path : path
+            The file to write; it is replaced only when the new one is complete.
+        weights : bool
+            Whether to store the weights that are known.
+        """
+        from masktopo.masks.formats.own import write_mask_file
+
+        write_mask_file(self, path, weights=weights)
+
+    def _map(self, change: Callable[[LayerMask], LayerMask]) -> "MaskSet":
+        return MaskSet(map(change, self.values()), source=self.source)
+
+    def _combine(
+        self, other: "MaskSet", operation: "np.ufunc | Callable[..., Any]", word: str
+    ) -> "MaskSet":
+        check_same_layers(self, other)
+        masks = {name: operation(layer.mask, other[name].mask) for name, layer in self.items()}
+        return self.with_masks(masks, origin=f"{word} of {self.source} and {other.source}")
+
+
+def check_same_layers(first: MaskSet, second: MaskSet) -> None:
+    """Raise unless both sets have the same layers with the same shapes."""
+    only_first = [name for name in first if name not in second]
+    only_second = [name for name in second if name not in first]
+    reshaped = [
+        f"{name} ({first[name].shape} and {second[name].shape})"
+        for name in first
+        if name in second and first[name].shape != second[name].shape
+    ]
+    faults = [
+        f"{what} {join_names(names)}"
+        for what, names in [
+            (f"only {first.source} has", only_first),
+            (f"only {second.source} has", only_second),
+            ("other shapes in", reshaped),
+        ]
+        if names
+    ]
+    if faults:
+        raise MaskError("the mask sets are not of one network: " + "; ".join(faults))

@@ -1,0 +1,108 @@
+"""The masks of a network as one mapping."""
+
+import hashlib
+import pickle
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from masktopo import LayerMask, MaskSet
+from masktopo.errors import MaskError
+
+SHAPES = {"a": (2, 3), "b": (3, 3)}
+
+
+def mask_set(**masks) -> MaskSet:
+    return MaskSet([LayerMask(name, np.asarray(mask)) for name, mask in masks.items()])
+
+
+pairs = st.tuples(
+    *(
+        st.fixed_dictionaries({name: hnp.arrays(bool, shape) for name, shape in SHAPES.items()})
+        for _ in range(2)
+    )
+)
+
+
+@given(pairs)
+def test_set_operations(pair):
+    first, second = (mask_set(**masks) for masks in pair)
+    for name in SHAPES:
+        np.testing.assert_array_equal((first & second)[name].mask, pair[0][name] & pair[1][name])
+        np.testing.assert_array_equal((first | second)[name].mask, pair[0][name] | pair[1][name])
+    assert first & first == first == first | first
+    assert (first & second).nnz + (first | second).nnz == first.nnz + second.nnz
+
+
+@given(pairs)
+def test_digests_are_equal_where_sets_are(pair):
+    first, second = (mask_set(**masks) for masks in pair)
+    assert (first.digest == second.digest) == (first == second)
+    assert (hash(first) == hash(second)) == (first == second)
+
+
+def test_mapping_and_totals():
+    masks = mask_set(b=np.eye(3), a=np.ones((2, 3)))
+    assert list(masks) == ["b", "a"]
+    assert (len(masks), masks.nnz, masks.size, masks.density) == (2, 9, 15, 0.6)
+    assert repr(masks) == "<MaskSet of 2 layers, 9 of 15 weights kept>"
+    assert np.isnan(MaskSet([]).density)
+    with pytest.raises(KeyError):
+        masks["c"]
+
+
+def test_the_digest_is_as_documented():
+    masks = mask_set(b=np.eye(3), a=np.ones((2, 3)))
+    total = hashlib.sha256()
+    total.update(b"a\0(2, 3)\0" + bytes([0b111111]))
+    total.update(b"b\0(3, 3)\0" + bytes([0b00010001, 0b1]))
+    assert masks.digest == total.hexdigest()
+
+
+def test_equality_is_that_of_masks_alone():
+    masks = mask_set(a=np.ones((2, 3)), b=np.eye(3))
+    assert masks == mask_set(b=np.eye(3), a=np.ones((2, 3)))
+    assert masks == masks.with_weights({"a": np.ones((2, 3)), "b": np.ones((3, 3))})
+    assert masks != mask_set(a=np.ones((2, 3)))
+    assert masks != mask_set(a=np.ones((3, 2)), b=np.eye(3))
+    assert masks != 3
+
+
+def test_other_masks():
+    masks = mask_set(a=np.ones((2, 3)), b=np.eye(3))
+    changed = masks.with_masks({"a": np.zeros((2, 3), dtype=bool)}, origin="cut")
+    assert [(layer.nnz, layer.origin) for layer in changed.values()] == [(0, "cut"), (3, "given")]
+    with pytest.raises(MaskError, match="memory has no layer c, d"):
+        masks.with_masks({"d": np.eye(2), "c": np.eye(2)}, origin="cut")
+
+
+def test_other_weights():
+    masks = mask_set(a=np.ones((2, 3)), b=np.eye(3))
+    weights = {"a": np.ones((2, 3)), "b": np.ones((3, 3)), "more": np.ones(2)}
+    full = masks.with_weights(weights)
+    assert full.has_weights
+    assert not masks.has_weights
+    assert not full.with_weights(None).has_weights
+    with pytest.raises(MaskError, match="the given weights lack layer a, b"):
+        masks.with_weights({})
+
+
+def test_layers_of_one_name():
+    with pytest.raises(MaskError, match=r"net\.pt: two layers are named 'a'"):
+        MaskSet([LayerMask("a", np.eye(2)), LayerMask("a", np.eye(2))], source="net.pt")
+
+
+def test_sets_of_different_networks():
+    first = MaskSet([LayerMask("a", np.eye(2)), LayerMask("b", np.eye(2))], source="one")
+    second = MaskSet([LayerMask("a", np.eye(3)), LayerMask("c", np.eye(2))], source="two")
+    expected = r"only one has b; only two has c; other shapes in a \(\(2, 2\) and \(3, 3\)\)"
+    with pytest.raises(MaskError, match=expected):
+        first & second
+
+
+def test_pickling():
+    masks = mask_set(a=np.ones((2, 3)), b=np.eye(3))
+    assert pickle.loads(pickle.dumps(masks)) == masks
