@@ -1,0 +1,1 @@
+"""Bipartite graphs of layers, the wiring of a network, and its multipartite graph."""

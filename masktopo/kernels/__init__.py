@@ -1,0 +1,1 @@
+"""Numba kernels: arrays and scalars in, arrays out. Each file is closed under calls."""

@@ -1,0 +1,1 @@
+"""The meaning of each number: metric families over graphs, and their registry."""
