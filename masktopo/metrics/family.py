@@ -1,0 +1,88 @@
+"""What a metric family is: columns, and one function that computes them.
+
+Every family has one signature: ``compute(subject) -> Findings``. A family is added by one file
+and one line in the registry.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from masktopo.graphs.bipartite import BipartiteGraph, bipartite
+from masktopo.masks.maskset import MaskSet
+
+__all__ = ["Family", "Findings", "Subject"]
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What is measured, and under which conventions.
+
+    Attributes
+    ----------
+    masks : MaskSet
+    encoding : {"rolled", "channel"}
+        Encoding of the layer metrics.
+    convention : {"pags23", "rama23", "mge24"}
+    reference : MaskSet or None
+        The network from whose coordinates `full_spectrum` is measured; None for the origin.
+    threads : int
+    """
+
+    masks: MaskSet
+    encoding: str = "rolled"
+    convention: str = "pags23"
+    reference: MaskSet | None = None
+    threads: int = 1
+
+    @cached_property
+    def graphs(self) -> list[BipartiteGraph]:
+        """Bipartite graph of every layer, built once for all families."""
+        return [bipartite(layer, self.encoding) for layer in self.masks.values()]
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """What a family found.
+
+    Attributes
+    ----------
+    layers : mapping of str to ndarray, each of shape (n_layers,)
+    network : mapping of str to float, int or str
+    notes : tuple of str
+        What the reader of the numbers must know, in whole sentences.
+    """
+
+    layers: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    network: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Family:
+    """A metric family.
+
+    Attributes
+    ----------
+    name : str
+    layer_metrics, network_metrics : tuple of str
+        Names of the columns and of the entries that `compute` gives.
+    compute : callable
+        ``compute(subject) -> Findings``.
+    """
+
+    name: str
+    layer_metrics: tuple[str, ...]
+    network_metrics: tuple[str, ...]
+    compute: Callable[[Subject], Findings]
+
+
+def mean_with_zeros(values: NDArray[Any]) -> float:
+    """Mean over all layers, those without a finite value counted as 0 (section 2)."""
+    if values.size == 0:
+        return float("nan")
+    return float(np.where(np.isfinite(values), values, 0.0).mean())

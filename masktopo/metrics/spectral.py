@@ -1,0 +1,292 @@
+"""Spectral metrics of layers: Ramanujan gaps, weighted gaps and the full-spectrum coordinate.
+
+Section 2 of the definitions. Everything here is arithmetic on the singular values of `spectra`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from masktopo._check import join_names
+from masktopo.errors import ArgumentError
+from masktopo.graphs.bipartite import BipartiteGraph, bipartite
+from masktopo.masks.maskset import MaskSet, check_same_layers
+from masktopo.metrics.conventions import Convention, convention_named
+from masktopo.metrics.family import Family, Findings, Subject, mean_with_zeros
+from masktopo.metrics.spectra import LayerSpectrum, layer_spectra
+
+__all__ = [
+    "COORDINATES",
+    "WHOLE_LAYER",
+    "Coordinates",
+    "coordinates",
+    "coordinates_of",
+    "spectral_columns",
+]
+
+Array = NDArray[np.float64]
+
+COORDINATES = ("ramanujan_gap", "weighted_spectral_gap", "imdb", "imsg")
+"""The four entries of a layer's full-spectrum coordinate."""
+
+WEIGHTED = ("weighted_spectral_gap", "imsg", "full_spectrum")
+"""Metrics that need weights."""
+
+WHOLE_LAYER = (
+    "mu_0",
+    "mu_hat",
+    "ramanujan_gap_normalized",
+    "spectral_bound_gap",
+    "narc",
+    "mixing_gap",
+    "spectral_residual",
+)
+"""Metrics of the whole layer beside its coordinate."""
+
+
+@dataclass(frozen=True, eq=False)
+class Coordinates:
+    """The full-spectrum coordinates of every layer of a network (PAGS23).
+
+    Attributes
+    ----------
+    layers : tuple of str
+    values : ndarray of float64, shape (n_layers, 4)
+        Columns as in `COORDINATES`; nan where a layer is not valid or its weights are unknown.
+    subgraphs : ndarray of int64, shape (n_layers,)
+        Number of valid left-regular subgraphs.
+    valid : ndarray of bool, shape (n_layers,)
+        Whether the whole layer is valid and has at least one valid subgraph, so that all its
+        coordinates that the known weights allow are finite.
+    weighted : ndarray of bool, shape (n_layers,)
+        Whether the layer's weights are known.
+    """
+
+    layers: tuple[str, ...]
+    values: Array
+    subgraphs: NDArray[np.int64]
+    valid: NDArray[np.bool_]
+    weighted: NDArray[np.bool_]
+
+    def full_spectrum(self, reference: Array | None = None) -> Array:
+        """Distance of every layer's coordinate from `reference` (default: the origin).
+
+        Parameters
+        ----------
+        reference : ndarray of float64, shape (n_layers, 4), optional
+            Another network's `values`. Entries that are not finite count as 0 on both sides.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_layers,)
+            nan for layers whose weights are unknown.
+
+        Raises
+        ------
+        ArgumentError
+            If `reference` has another shape.
+        """
+        if reference is None:
+            reference = np.zeros_like(self.values)
+        if reference.shape != self.values.shape:
+            raise ArgumentError(
+                f"the reference has shape {reference.shape}, expected {self.values.shape}"
+            )
+        finite = np.where(np.isfinite(self.values), self.values, 0.0)
+        origin = np.where(np.isfinite(reference), reference, 0.0)
+        distance = np.linalg.norm(finite - origin, axis=1)
+        return np.where(self.weighted, distance, np.nan)
+
+
+def coordinates(
+    masks: MaskSet, *, convention: str = "pags23", encoding: str = "rolled", threads: int = 1
+) -> Coordinates:
+    """Compute the full-spectrum coordinates of every layer (PAGS23, RAMA23).
+
+    Parameters
+    ----------
+    masks : MaskSet
+        With weights; without them the weighted entries are nan.
+    convention : {"pags23", "rama23", "mge24"}
+        How gaps are averaged and which graphs are valid.
+    encoding : {"rolled", "channel"}
+    threads : int
+        Threads that share the layers; the result does not depend on it.
+
+    Returns
+    -------
+    Coordinates
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from masktopo import LayerMask, MaskSet
+    >>> mask = np.ones((8, 6), dtype=bool)
+    >>> layer = LayerMask("fc", mask, np.ones((8, 6), dtype=np.float32))
+    >>> coordinates(MaskSet([layer])).values.round(3).tolist()
+    [[4.882, 6.928, 3.004, 4.264]]
+    """
+    graphs = [bipartite(layer, encoding) for layer in masks.values()]
+    rule = convention_named(convention)
+    return coordinates_of(layer_spectra(graphs, rule, threads=threads), rule)
+
+
+def coordinates_of(spectra: Sequence[LayerSpectrum], convention: Convention) -> Coordinates:
+    """Turn the singular values of every layer into coordinates."""
+    rows = [_coordinate(spectrum, convention) for spectrum in spectra]
+    values = np.array(rows, dtype=np.float64).reshape(len(rows), len(COORDINATES))
+    return Coordinates(
+        layers=tuple(spectrum.graph.name for spectrum in spectra),
+        values=values,
+        subgraphs=np.array([s.classes.n_left.size - 1 for s in spectra], dtype=np.int64),
+        valid=np.isfinite(values[:, 0]) & np.isfinite(values[:, 2]),
+        weighted=np.array([s.weighted is not None for s in spectra], dtype=np.bool_),
+    )
+
+
+def ramanujan_bound(left_mean: Array, right_mean: Array) -> Array:
+    """Return ``sqrt(dL - 1) + sqrt(dR - 1)``, which Ramanujan graphs stay under (RAMA23)."""
+    return np.sqrt(left_mean - 1) + np.sqrt(right_mean - 1)
+
+
+def _gaps(spectrum: LayerSpectrum, convention: Convention) -> Array:
+    """Ramanujan gap and weighted spectral gap of every task, shape (n_tasks, 2)."""
+    classes = spectrum.classes
+    bound = ramanujan_bound(classes.left_mean, classes.right_mean)
+    gap = bound - spectrum.unweighted[:, 1]
+    if convention.relative_gap:
+        gap = gap / np.where(bound > 0, bound, np.nan)
+    weighted = np.full_like(gap, np.nan)
+    if spectrum.weighted is not None:
+        weighted = spectrum.weighted[:, 0] - spectrum.weighted[:, 1]
+    return np.column_stack([gap, weighted])
+
+
+def _coordinate(spectrum: LayerSpectrum, convention: Convention) -> list[float]:
+    """One layer's coordinate: the whole layer's gaps, and their means over the subgraphs."""
+    classes = spectrum.classes
+    gaps = _gaps(spectrum, convention)
+    whole = gaps[0]
+    if not convention.whole_valid(classes.left_mean[:1], classes.right_mean[:1])[0]:
+        whole = np.full(2, np.nan)
+    parts = np.full(2, np.nan)
+    if classes.n_left.size > 1:
+        factor = np.ones(classes.n_left.size - 1)
+        if convention.size_factor:
+            n_left, n_right = classes.n_left[1:], classes.n_right[1:]
+            factor = np.maximum(n_left, n_right) / (n_left + n_right - 1)
+        parts = (factor[:, None] * gaps[1:]).mean(axis=0)
+    return [whole[0], whole[1], parts[0], parts[1]]
+
+
+def spectral_columns(
+    graphs: Sequence[BipartiteGraph],
+    *,
+    convention: str = "pags23",
+    reference: Array | None = None,
+    threads: int = 1,
+) -> dict[str, NDArray[Any]]:
+    """Compute every spectral metric of section 2 for every layer.
+
+    Parameters
+    ----------
+    graphs : sequence of BipartiteGraph
+    convention : {"pags23", "rama23", "mge24"}
+    reference : ndarray of float64, shape (n_layers, 4), optional
+        Where `full_spectrum` is measured from; the origin by default.
+    threads : int
+
+    Returns
+    -------
+    dict of ndarray, each of shape (n_layers,)
+        Column name to values; nan where a metric is not defined.
+    """
+    rule = convention_named(convention)
+    spectra = layer_spectra(graphs, rule, threads=threads)
+    found = coordinates_of(spectra, rule)
+    whole = [_whole_layer(spectrum, rule) for spectrum in spectra]
+    columns: dict[str, NDArray[Any]] = {
+        name: np.array([row[name] for row in whole], dtype=np.float64) for name in WHOLE_LAYER
+    }
+    columns.update(zip(COORDINATES, found.values.T, strict=True))
+    columns["full_spectrum"] = found.full_spectrum(reference)
+    columns["subgraphs"] = found.subgraphs
+    columns["valid"] = found.valid
+    return columns
+
+
+def _whole_layer(spectrum: LayerSpectrum, convention: Convention) -> dict[str, float]:
+    """Metrics of the whole layer that are no coordinates; nan for a layer without edges."""
+    classes, graph = spectrum.classes, spectrum.graph
+    edges, n_left, n_right = classes.n_edges[0], classes.n_left[0], classes.n_right[0]
+    if not edges:
+        return dict.fromkeys(WHOLE_LAYER, float("nan"))
+    mu_0, mu_hat, residual = spectrum.unweighted[0]
+    if spectrum.weighted is not None:
+        residual = max(residual, spectrum.weighted[0, 2])
+    bound = ramanujan_bound(classes.left_mean[:1], classes.right_mean[:1])[0]
+    left_mean = edges / n_left
+    # RAMA23's published values count every edge in both directions.
+    counted = 2 * edges if convention.name == "rama23" else edges
+    root = np.sqrt(float(n_left) * n_right)
+    spread = abs(counted - left_mean * n_left * n_right / graph.n_right)
+    mixing = abs(edges - left_mean * n_left * n_right / (n_left + n_right))
+    return {
+        "mu_0": mu_0,
+        "mu_hat": mu_hat,
+        "ramanujan_gap_normalized": (bound - mu_hat) / bound if bound > 0 else float("nan"),
+        "spectral_bound_gap": 2 * np.sqrt(max(mu_0 - 1, 0.0)) - mu_hat,
+        "narc": ((mu_hat**2 / 4 + 1) * root - spread) / (graph.n_left * graph.n_right),
+        "mixing_gap": (mu_hat * root - mixing) / (n_left + n_right),
+        "spectral_residual": residual,
+    }
+
+
+def _spectral(subject: Subject) -> Findings:
+    reference = None
+    if subject.reference is not None:
+        check_same_layers(subject.masks, subject.reference)
+        reference = coordinates(
+            MaskSet(subject.reference[name] for name in subject.masks),
+            convention=subject.convention,
+            encoding=subject.encoding,
+            threads=subject.threads,
+        ).values
+    columns = spectral_columns(
+        subject.graphs,
+        convention=subject.convention,
+        reference=reference,
+        threads=subject.threads,
+    )
+    network = {name: mean_with_zeros(columns[name]) for name in COORDINATES}
+    network["full_spectrum"] = mean_with_zeros(columns["full_spectrum"])
+    if not subject.masks.has_weights:
+        network.update(dict.fromkeys(WEIGHTED, float("nan")))
+    network["valid_layers"] = int(columns["valid"].sum())
+    return Findings(columns, network, _spectral_notes(subject, columns))
+
+
+def _spectral_notes(subject: Subject, columns: dict[str, NDArray[Any]]) -> tuple[str, ...]:
+    n_layers, n_valid = len(subject.masks), int(columns["valid"].sum())
+    notes = [
+        f"{n_valid} of {n_layers} layers have valid coordinates under the convention "
+        f"{subject.convention}; a network's value is the mean over all layers, others as 0."
+    ]
+    unknown = [name for name, layer in subject.masks.items() if layer.weight is None]
+    if unknown:
+        notes.append(
+            f"{', '.join(WEIGHTED)} are nan where weights are unknown: {join_names(unknown)}. "
+            "Give them with weights=."
+        )
+    return tuple(notes)
+
+
+SPECTRAL = Family(
+    name="spectral",
+    layer_metrics=(*COORDINATES, "full_spectrum", "valid", "subgraphs", *WHOLE_LAYER),
+    network_metrics=(*COORDINATES, "full_spectrum", "valid_layers"),
+    compute=_spectral,
+)
