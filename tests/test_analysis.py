@@ -1,0 +1,209 @@
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import masktopo
+from masktopo import LayerMask, MaskSet
+from masktopo.errors import ArgumentError, MaskError
+from masktopo.metrics.registry import FAMILIES
+from tests.naive import spectral as naive
+
+
+def small_network(seed=0, density=0.4):
+    """A convolution, a convolution and a linear layer that chain, with weights."""
+    rng = np.random.default_rng(seed)
+    layers = []
+    for name, shape in (("a", (12, 3, 3, 3)), ("b", (16, 12, 3, 3)), ("c", (10, 64))):
+        mask = rng.random(shape) < density
+        weight = rng.standard_normal(shape).astype(np.float32)
+        layers.append(LayerMask(name, mask, weight, "conv2d" if len(shape) == 4 else "linear"))
+    return MaskSet(layers)
+
+
+def test_columns_are_those_of_the_registry():
+    report = masktopo.analyze(small_network())
+    assert list(report.layers.columns) == [
+        name for family in FAMILIES.values() for name in family.layer_metrics
+    ]
+    assert set(report.network.index) == {
+        name for family in FAMILIES.values() for name in family.network_metrics
+    }
+    assert report.layers.index.name == "layer"
+    assert list(report.layers.index) == ["a", "b", "c"]
+
+
+def test_numbers_are_those_of_the_naive_reference():
+    masks = small_network()
+    report = masktopo.analyze(masks)
+    for name, layer in masks.items():
+        left_by_right = layer.mask.reshape(layer.shape[0], -1).T
+        weights = layer.weight.reshape(layer.shape[0], -1).T
+        expected, n_parts = naive.coordinate(left_by_right, weights, "pags23")
+        row = report.layers.loc[name]
+        found = [row[c] for c in ("ramanujan_gap", "weighted_spectral_gap", "imdb", "imsg")]
+        np.testing.assert_allclose(found, expected, rtol=1e-9)
+        assert row["full_spectrum"] == pytest.approx(np.linalg.norm(np.nan_to_num(expected)))
+        assert row["subgraphs"] == n_parts
+        assert row["nnz"] == layer.mask.sum()
+    spectra = report.layers["full_spectrum"]
+    assert report.network["full_spectrum"] == pytest.approx(spectra.mean())
+    assert report.network["nnz"] == masks.nnz
+
+
+def test_invalid_layers_count_as_zero_and_are_counted():
+    masks = MaskSet([*small_network().values(), LayerMask("d", np.eye(10, dtype=bool))])
+    masks = masks.with_weights({name: np.ones(layer.shape) for name, layer in masks.items()})
+    report = masktopo.analyze(masks, metrics="spectral")
+    assert report.layers["valid"].tolist() == [True, True, True, False]
+    assert math.isnan(report.layers.loc["d", "ramanujan_gap"])
+    valid = report.layers["ramanujan_gap"].iloc[:3]
+    assert report.network["ramanujan_gap"] == pytest.approx(valid.sum() / 4)
+    assert report.network["valid_layers"] == 3
+    assert any("3 of 4 layers have valid coordinates" in note for note in report.notes)
+
+
+def test_metrics_choose_families_and_single_columns():
+    masks = small_network()
+    report = masktopo.analyze(masks, metrics=["mu_hat", "degrees"])
+    assert "mu_hat" in report.layers
+    assert "mu_0" not in report.layers
+    assert "left_degree_mean" in report.layers
+    assert "log10_paths" not in report.network
+    with pytest.raises(ArgumentError, match=r"'mu_hut' is not one of .*'mu_hat'"):
+        masktopo.analyze(masks, metrics="mu_hut")
+
+
+def test_options_are_checked_before_anything_is_read():
+    with pytest.raises(ArgumentError, match="encoding='flat' is not one of"):
+        masktopo.analyze("no such file", encoding="flat")
+    with pytest.raises(ArgumentError, match="convention='none' is not one of"):
+        masktopo.analyze("no such file", convention="none")
+    with pytest.raises(ArgumentError, match="threads must be at least 1"):
+        masktopo.analyze("no such file", threads=0)
+
+
+def test_weights_from_elsewhere():
+    masks = small_network()
+    bare = masks.with_weights(None)
+    state = {f"{name}.weight": torch.tensor(layer.weight) for name, layer in masks.items()}
+    given = masktopo.analyze(bare, weights=state)
+    found = masktopo.analyze(masks)
+    pd.testing.assert_frame_equal(given.layers, found.layers)
+    assert given.settings["weights"] == "given: dict"
+    without = masktopo.analyze(bare)
+    assert without.layers["weighted_spectral_gap"].isna().all()
+    assert math.isnan(without.network["full_spectrum"])
+    assert any("nan where weights are unknown" in note for note in without.notes)
+    del state["b.weight"]
+    with pytest.raises(MaskError, match="lack layer b"):
+        masktopo.analyze(bare, weights=state)
+
+
+def test_reference_moves_the_origin():
+    masks = small_network()
+    assert masktopo.analyze(masks, reference=masks).network["full_spectrum"] == 0
+    other = masktopo.analyze(masks, reference=small_network(1))
+    assert 0 < other.network["full_spectrum"] < 100
+    with pytest.raises(MaskError, match="only memory has c"):
+        masktopo.analyze(masks, reference=MaskSet(list(small_network().values())[:2]))
+
+
+def test_collapsed_layer_breaks_the_flow():
+    masks = small_network()
+    empty = masks.with_masks({"b": np.zeros(masks["b"].shape, bool)}, origin="emptied")
+    report = masktopo.analyze(empty)
+    assert report.network["log10_paths"] == -math.inf
+    assert report.network["effective_edges"] == 0
+    assert any("flow breaks at b" in note for note in report.notes)
+    assert any("layer collapse): b" in note for note in report.notes)
+
+
+def test_network_that_cannot_be_wired_says_why():
+    rng = np.random.default_rng(0)
+    layers = [LayerMask("a", rng.random((5, 4)) < 0.7), LayerMask("b", rng.random((3, 7)) < 0.7)]
+    report = masktopo.analyze(MaskSet(layers))
+    assert math.isnan(report.network["log10_paths"])
+    assert any(note.startswith("No end-to-end metrics: ") for note in report.notes)
+    assert report.layers["mu_0"].notna().all()
+
+
+def test_network_without_layers():
+    report = masktopo.analyze(MaskSet([]), allow_dense=True)
+    assert len(report.layers) == 0
+    assert report.network["layers"] == 0
+
+
+def test_threads_do_not_change_a_number():
+    masks = small_network()
+    one, two = (masktopo.analyze(masks, threads=threads) for threads in (1, 2))
+    pd.testing.assert_frame_equal(one.layers, two.layers, check_exact=True)
+
+
+def test_analyze_many_has_a_row_a_network():
+    sets = [small_network(seed) for seed in range(3)]
+    table = masktopo.analyze_many(sets)
+    assert table["digest"].tolist() == [masks.digest for masks in sets]
+    assert table["nnz"].tolist() == [masks.nnz for masks in sets]
+
+
+def test_files_of_a_report(tmp_path):
+    report = masktopo.analyze(small_network())
+    report.to_csv(tmp_path / "report.csv")
+    back = pd.read_csv(tmp_path / "report.csv", comment="#", index_col="layer")
+    assert back["mu_hat"].tolist() == report.layers["mu_hat"].tolist()
+    report.to_parquet(tmp_path / "report.parquet")
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "report.parquet"), report.layers)
+    report.to_json(tmp_path / "report.json")
+    data = json.loads((tmp_path / "report.json").read_text())
+    assert data["layers"][1]["layer"] == "b"
+    assert data["layers"][1]["nnz"] == report.layers.loc["b", "nnz"]
+    assert data["settings"]["digest"] == small_network().digest
+
+
+def test_json_is_strict_where_numbers_are_not_finite(tmp_path):
+    masks = small_network().with_weights(None)
+    empty = masks.with_masks({"b": np.zeros(masks["b"].shape, bool)}, origin="emptied")
+    masktopo.analyze(empty).to_json(tmp_path / "report.json")
+
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    text = (tmp_path / "report.json").read_text()
+    network = json.loads(text, parse_constant=refuse)["network"]
+    assert network["log10_paths"] == "-inf"
+    assert network["full_spectrum"] is None
+
+
+def test_page_is_offline_and_escapes_names(tmp_path):
+    name = "<script>alert(1)</script>"
+    rng = np.random.default_rng(0)
+    layer = LayerMask(name, rng.random((9, 9)) < 0.5, origin="<b>zeros</b>")
+    masktopo.analyze(MaskSet([layer], source="<i>here</i>")).to_html(tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert "<b>zeros" not in page
+    assert "<i>here" not in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert page.count("<img") == 2
+
+
+def test_plot_draws_every_coordinate_on_the_given_axis():
+    from matplotlib.figure import Figure
+
+    report = masktopo.analyze(small_network())
+    ax = Figure().subplots()
+    assert report.plot(ax=ax) is ax
+    lines = {line.get_label(): line.get_ydata() for line in ax.get_lines()}
+    assert list(lines["IMDB"]) == report.layers["imdb"].tolist()
+    assert "3 of 3 layers have all" in ax.get_title()
+    with pytest.raises(ArgumentError, match="metrics='spectral'"):
+        masktopo.analyze(small_network(), metrics="density").plot()
+
+
+def test_warmup_runs():
+    masktopo.warmup(progress=False)
