@@ -1,0 +1,97 @@
+"""Data sets as users name them: a specification, a pair of arrays, or a torch data set."""
+
+from collections.abc import Callable
+from typing import Any
+
+from torch.utils.data import Dataset
+
+from masktopo._check import check_choice
+from masktopo.data.convert import data_from_dataset, data_from_pair
+from masktopo.data.digits import digits
+from masktopo.data.splits import DataSplits, split_off_test
+from masktopo.data.synthetic import synthetic
+from masktopo.data.tensors import TensorData
+from masktopo.errors import ArgumentError
+
+__all__ = ["SPECIFICATIONS", "resolve_data"]
+
+SPECIFICATIONS: dict[str, Callable[[str], DataSplits]] = {
+    "digits": digits,
+    "synthetic": synthetic,
+}
+"""Word before the colon of a specification -> what reads the rest of it."""
+
+
+def resolve_data(data: Any, *, test: Any = None) -> DataSplits:
+    """Return `data` as a training set and a test set.
+
+    Parameters
+    ----------
+    data : str, pair of tensors or arrays, torch Dataset, TensorData or DataSplits
+        A specification (``"digits"``, ``"synthetic:3x32x32:10"``), which carries its test set;
+        or inputs of shape (n, ...) with labels of shape (n,); or a map-style data set of
+        (input, label), which is read once from its first sample to its last. Inputs become
+        float32 without scaling.
+    test : pair, Dataset or TensorData, optional
+        The test set, in place of what `data` carries. Where there is none, a fixed stratified
+        fifth of `data` is held out.
+
+    Returns
+    -------
+    DataSplits
+        The training set still holds its validation part; both have as many classes as the
+        labels of either need.
+
+    Raises
+    ------
+    DataError
+        If samples, labels or the two sets do not fit together.
+    ArgumentError
+        If a specification is unknown or `data` is of none of these kinds.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> splits = resolve_data((np.zeros((10, 3)), np.arange(10) % 2))
+    >>> len(splits.train), len(splits.test), splits.train.n_classes
+    (8, 2, 2)
+    """
+    if isinstance(data, str):
+        data = _from_specification(data)
+    if test is None:
+        return data if isinstance(data, DataSplits) else split_off_test(_tensors(data, "data"))
+    train = data.train if isinstance(data, DataSplits) else _tensors(data, "data")
+    return _same_classes(train, _tensors(test, "test"))
+
+
+def _from_specification(text: str) -> DataSplits:
+    """Read a specification, ``word`` or ``word:details``."""
+    word, _, details = text.partition(":")
+    check_choice("data", word, SPECIFICATIONS)
+    return SPECIFICATIONS[word](details)
+
+
+def _tensors(data: Any, name: str) -> TensorData:
+    """Return one data set, which carries no other, as tensors."""
+    if isinstance(data, TensorData):
+        return data
+    if isinstance(data, tuple | list) and len(data) == 2:
+        return data_from_pair(*data, name=name)
+    if isinstance(data, Dataset):
+        return data_from_dataset(data, name=name)
+    raise ArgumentError(
+        f"{name} must be a torch Dataset of (input, label), a pair of arrays or, unless it is a "
+        f"test set, a specification such as 'digits'; not {type(data).__name__}"
+    )
+
+
+def _same_classes(train: TensorData, test: TensorData) -> DataSplits:
+    """Pair two sets under the larger of their numbers of classes."""
+    n_classes = max(train.n_classes, test.n_classes)
+    return DataSplits(*(_with_classes(data, n_classes) for data in (train, test)))
+
+
+def _with_classes(data: TensorData, n_classes: int) -> TensorData:
+    if data.n_classes == n_classes:
+        return data
+    return TensorData(data.inputs, data.labels, n_classes, data.name)

@@ -1,0 +1,129 @@
+"""A labelled data set that is held in memory as two tensors."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from masktopo._check import check_count
+from masktopo.errors import DataError
+
+__all__ = ["TensorData"]
+
+
+@dataclass(frozen=True, eq=False)
+class TensorData:
+    """Samples and their classes.
+
+    Parameters
+    ----------
+    inputs : torch.Tensor of float32, shape (n, ...)
+        The samples, finite.
+    labels : torch.Tensor of int64, shape (n,)
+        The class of each sample, from 0 to ``n_classes - 1``.
+    n_classes : int
+        Number of classes; a class may have no sample here.
+    name : str
+        What the data is called in reports and error messages.
+
+    Raises
+    ------
+    DataError
+        If the tensors do not fit together; the message names the data and the first bad sample.
+
+    Examples
+    --------
+    >>> data = TensorData(torch.zeros(3, 1, 2, 2), torch.tensor([0, 1, 1]), 2, "tiny")
+    >>> len(data), data.sample_shape, data.class_counts.tolist()
+    (3, (1, 2, 2), [1, 2])
+    >>> len(data.subset(np.array([0, 2])))
+    2
+    """
+
+    inputs: torch.Tensor
+    labels: torch.Tensor
+    n_classes: int
+    name: str
+
+    def __post_init__(self) -> None:
+        check_count("n_classes", self.n_classes)
+        _check_form(self)
+        _check_labels(self)
+        _check_finite(self)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """Shape of one sample."""
+        return tuple(self.inputs.shape[1:])
+
+    @property
+    def class_counts(self) -> NDArray[np.int64]:
+        """Samples of every class, int64 of shape (n_classes,)."""
+        return np.bincount(self.labels.cpu().numpy(), minlength=self.n_classes)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over shape, classes, samples and labels (hex); the name does not count."""
+        total = hashlib.sha256(f"{tuple(self.inputs.shape)} {self.n_classes}".encode())
+        for tensor in (self.inputs, self.labels):
+            total.update(tensor.cpu().contiguous().numpy().data)
+        return total.hexdigest()
+
+    def to(self, device: torch.device) -> "TensorData":
+        """Return this data with both tensors on `device`."""
+        if self.labels.device == self.inputs.device == device:
+            return self
+        return TensorData(self.inputs.to(device), self.labels.to(device), self.n_classes, self.name)
+
+    def subset(self, indices: NDArray[np.integer], *, name: str | None = None) -> "TensorData":
+        """Return the samples at `indices`, in that order, under `name` or this data's own."""
+        chosen = torch.from_numpy(np.asarray(indices, dtype=np.int64)).to(self.labels.device)
+        return TensorData(
+            self.inputs[chosen], self.labels[chosen], self.n_classes, name or self.name
+        )
+
+
+def _check_form(data: TensorData) -> None:
+    """Raise unless dtypes, dimensions and lengths are as documented."""
+    inputs, labels = data.inputs, data.labels
+    if inputs.dtype != torch.float32 or labels.dtype != torch.int64:
+        raise DataError(
+            f"{data.name}: inputs must be float32 and labels int64, "
+            f"not {inputs.dtype} and {labels.dtype}"
+        )
+    if inputs.ndim < 2 or labels.ndim != 1:
+        raise DataError(
+            f"{data.name}: expected inputs of shape (n, ...) and labels of shape (n,), "
+            f"not {tuple(inputs.shape)} and {tuple(labels.shape)}"
+        )
+    if len(inputs) != len(labels):
+        raise DataError(f"{data.name}: {len(inputs)} inputs, but {len(labels)} labels")
+    if len(labels) == 0:
+        raise DataError(f"{data.name}: there are no samples")
+
+
+def _check_labels(data: TensorData) -> None:
+    """Raise unless every label is a class."""
+    bad = torch.nonzero((data.labels < 0) | (data.labels >= data.n_classes))
+    if len(bad):
+        first = int(bad[0, 0])
+        raise DataError(
+            f"{data.name}: sample {first} has label {int(data.labels[first])}, "
+            f"expected 0 to {data.n_classes - 1}"
+        )
+
+
+def _check_finite(data: TensorData) -> None:
+    """Raise where a sample holds nan or an infinity."""
+    finite = torch.isfinite(data.inputs).flatten(1).all(dim=1)
+    if not bool(finite.all()):
+        first = int(torch.nonzero(~finite)[0, 0])
+        raise DataError(
+            f"{data.name}: {int((~finite).sum())} samples are not finite, the first is {first}"
+        )

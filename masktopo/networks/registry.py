@@ -1,0 +1,88 @@
+"""Networks by name. Every factory is ``(input_shape, n_classes) -> nn.Module``."""
+
+import importlib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch import nn
+
+from masktopo._check import check_choice, check_count
+from masktopo._random import Rng, root_seed
+from masktopo.data.torch_random import fenced_torch_rng, reseed_torch, torch_stream
+from masktopo.errors import ArgumentError
+from masktopo.networks.init import kaiming_normal
+from masktopo.networks.mlp import lenet_300_100, mlp
+from masktopo.networks.smallcnn import smallcnn
+
+__all__ = ["NETWORKS", "NetworkFactory", "build_network"]
+
+NetworkFactory = Callable[[tuple[int, ...], int], nn.Module]
+
+NETWORKS: dict[str, NetworkFactory] = {
+    "lenet-300-100": lenet_300_100,
+    "mlp": mlp,
+    "smallcnn": smallcnn,
+}
+"""Every network that masktopo knows by name."""
+
+
+def build_network(
+    name: str, *, input_shape: Sequence[int], n_classes: int, rng: Rng = 0
+) -> nn.Module:
+    """Return a freshly initialised network.
+
+    Parameters
+    ----------
+    name : str
+        A key of `NETWORKS`, which is initialised with `kaiming_normal`; or the user's own
+        factory as ``package.module:factory``, called with `input_shape` and `n_classes`, whose
+        network keeps the initialisation that it comes with.
+    input_shape : sequence of int
+        Shape of one sample, channels first.
+    n_classes : int
+        Number of logits.
+    rng : int, Generator or None
+        Seed of the weights. The global random state of torch is left as it was.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such network or factory, or the input shape does not suit it.
+
+    Examples
+    --------
+    >>> model = build_network("mlp", input_shape=(1, 8, 8), n_classes=10)
+    >>> model.fc1
+    Linear(in_features=64, out_features=128, bias=True)
+    """
+    check_count("n_classes", n_classes)
+    shape = tuple(input_shape)
+    seed = root_seed(rng)
+    with fenced_torch_rng():
+        reseed_torch(seed)  # users' factories can only draw from the global state
+        if ":" in name:
+            return _build_users(name, shape, n_classes)
+        check_choice("network", name, NETWORKS)
+        model = NETWORKS[name](shape, n_classes)
+    kaiming_normal(model, torch_stream(seed))
+    return model
+
+
+def _build_users(name: str, shape: tuple[int, ...], n_classes: int) -> nn.Module:
+    """Call the factory ``package.module:factory``."""
+    model = _import_factory(name)(shape, n_classes)
+    if not isinstance(model, nn.Module):
+        raise ArgumentError(f"{name} returned {type(model).__name__}, expected nn.Module")
+    return model
+
+
+def _import_factory(name: str) -> Any:
+    """Import what ``package.module:factory`` names."""
+    module_name, _, attribute = name.partition(":")
+    try:
+        factory = getattr(importlib.import_module(module_name), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ArgumentError(f"there is no network factory {name!r}: {error}") from error
+    if not callable(factory):
+        raise ArgumentError(f"{name!r} is not callable, so it is no network factory")
+    return factory

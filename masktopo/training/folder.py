@@ -1,0 +1,91 @@
+"""The folder of a run: whose it is, whether it is finished, and its JSON files."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from masktopo._files import atomic_write
+from masktopo.errors import RunError
+from masktopo.training.identity import RunIdentity
+
+__all__ = ["claim_folder", "is_finished", "read_json", "read_run", "write_json", "write_run"]
+
+CONFIG_FILE = "config.json"
+ENVIRONMENT_FILE = "environment.json"
+HISTORY_FILE = "history.csv"
+MASKS_FILE = "net.masks"
+RESULT_FILE = "result.json"
+WEIGHTS_FILE = "best.pt"
+
+
+def claim_folder(folder: Path, run: RunIdentity) -> None:
+    """Make `folder` the folder of `run`.
+
+    Raises
+    ------
+    RunError
+        If it belongs to a run of another configuration; what differs is named with both values.
+    """
+    if not (folder / CONFIG_FILE).exists():
+        write_run(folder, run)
+        return
+    found, wanted = read_run(folder).entries(), run.entries()
+    differing = [name for name in wanted if found[name] != wanted[name]]
+    if differing:
+        raise RunError(
+            f"{folder} holds a run with {_listing(found, differing)}, but this one has "
+            f"{_listing(wanted, differing)}; choose another folder"
+        )
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether the run of `folder` came to its end; its result is written last."""
+    return (folder / RESULT_FILE).exists()
+
+
+def read_run(folder: Path) -> RunIdentity:
+    """Return the run that `folder` belongs to."""
+    path = folder / CONFIG_FILE
+    try:
+        return RunIdentity.from_dict(read_json(path))
+    except RunError as error:
+        raise RunError(f"{path}: {error}") from error
+
+
+def write_run(folder: Path, run: RunIdentity) -> None:
+    """Write the run that `folder` belongs to."""
+    write_json(folder / CONFIG_FILE, run.to_dict())
+
+
+def write_json(path: Path, record: Mapping[str, Any]) -> None:
+    """Write `record` as indented JSON, whole or not at all."""
+    with atomic_write(path) as file:
+        file.write((json.dumps(record, indent=2) + "\n").encode())
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read one object.
+
+    Raises
+    ------
+    RunError
+        If the file is missing or damaged.
+    """
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise RunError(f"{path} is missing, so this is no folder of a finished run") from error
+    except ValueError as error:
+        raise RunError(f"{path} is damaged: {error}") from error
+    if not isinstance(record, dict):
+        raise RunError(f"{path} is damaged: expected an object, not {type(record).__name__}")
+    return record
+
+
+def _listing(entries: Mapping[str, Any], names: list[str]) -> str:
+    """List entries; digests are cut to what tells them apart."""
+    return ", ".join(
+        f"{name}={value[:24] if isinstance(value := entries[name], str) else value}"
+        for name in names
+    )

@@ -1,0 +1,127 @@
+"""Pruned weights stay exactly 0: the one place that enforces it, and the one that asserts it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch.utils.hooks import RemovableHandle
+
+from masktopo._check import join_names
+from masktopo.errors import MaskError, TrainingError
+from masktopo.masks.layer import BoolArray, LayerMask
+from masktopo.masks.maskset import MaskSet
+from masktopo.masks.naming import layer_name
+
+__all__ = ["check_pruned_are_zero", "hold_pruned_at_zero", "pruned_places"]
+
+
+def pruned_places(
+    masks: MaskSet | None, tensors: Mapping[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """Return where each masked parameter is pruned.
+
+    Parameters
+    ----------
+    masks : MaskSet or None
+        A layer is the parameter named ``layer.weight``, or of the layer's own name; its aliases
+        are masked alike. None masks nothing.
+    tensors : mapping of str to torch.Tensor
+        The named parameters of a model, or its state dict.
+
+    Returns
+    -------
+    dict of str to torch.Tensor
+        Name of the parameter -> bool tensor of its shape and on its device, True where pruned.
+
+    Raises
+    ------
+    MaskError
+        If layers are missing from `tensors` or one has another shape there.
+    """
+    layers = {} if masks is None else _by_every_name(masks)
+    parameters = {layer_name(name): name for name in tensors}
+    missing = [name for name in layers if name not in parameters]
+    if missing:
+        raise MaskError(f"the model has no parameter for the masks of {join_names(missing)}")
+    return {
+        parameters[name]: _pruned(name, layer.mask, tensors[parameters[name]])
+        for name, layer in layers.items()
+    }
+
+
+def _by_every_name(masks: MaskSet) -> dict[str, LayerMask]:
+    """Return the layers under their names and aliases: a model may have untied what was tied."""
+    return {name: layer for layer in masks.values() for name in (layer.name, *layer.aliases)}
+
+
+def _pruned(name: str, mask: BoolArray, weight: torch.Tensor) -> torch.Tensor:
+    """Return the places of `weight` that `mask` prunes."""
+    if mask.shape != tuple(weight.shape):
+        raise MaskError(
+            f"layer {name!r}: the mask has shape {mask.shape}, "
+            f"but the model's weight has shape {tuple(weight.shape)}"
+        )
+    return torch.from_numpy(~mask).to(weight.device)
+
+
+def hold_pruned_at_zero(
+    optimizer: torch.optim.Optimizer,
+    parameters: Mapping[str, torch.Tensor],
+    pruned: Mapping[str, torch.Tensor],
+) -> RemovableHandle:
+    """Zero pruned weights now and, with all their optimiser state, after every step.
+
+    Gradients stay dense. Since weight and momentum of a pruned place are 0 before every step,
+    kept weights move as if pruned ones did not exist.
+
+    Parameters
+    ----------
+    optimizer : torch.optim.Optimizer
+        Its state tensors that have a parameter's shape (momentum buffers) are zeroed too.
+    parameters : mapping of str to torch.Tensor
+        The model's named parameters.
+    pruned : mapping of str to torch.Tensor
+        As `pruned_places` returns it for them.
+
+    Returns
+    -------
+    RemovableHandle
+        Its ``remove()`` lets pruned weights grow again.
+    """
+
+    def zero(optimizer: torch.optim.Optimizer, *_: Any) -> None:
+        with torch.no_grad():
+            for name, places in pruned.items():
+                _zero_places(parameters[name], places, optimizer)
+
+    zero(optimizer)
+    return optimizer.register_step_post_hook(zero)
+
+
+def check_pruned_are_zero(
+    tensors: Mapping[str, torch.Tensor], pruned: Mapping[str, torch.Tensor], *, when: str
+) -> None:
+    """Raise unless every pruned weight is exactly 0.
+
+    Raises
+    ------
+    TrainingError
+        Naming the first layer at fault, how many of its weights are not 0, and `when`.
+    """
+    for name, places in pruned.items():
+        alive = int(torch.count_nonzero(tensors[name][places]))
+        if alive:
+            raise TrainingError(
+                f"layer {layer_name(name)!r}: {alive} of {int(places.sum())} pruned weights "
+                f"are not 0 {when}"
+            )
+
+
+def _zero_places(
+    parameter: torch.Tensor, places: torch.Tensor, optimizer: torch.optim.Optimizer
+) -> None:
+    """Zero one parameter and its optimiser state at `places`; filling also removes nan."""
+    parameter.masked_fill_(places, 0.0)
+    for value in optimizer.state.get(parameter, {}).values():
+        if isinstance(value, torch.Tensor) and value.shape == places.shape:
+            value.masked_fill_(places, 0.0)

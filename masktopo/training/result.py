@@ -1,0 +1,186 @@
+"""The outcome of one training run, and its files."""
+
+import pickle
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from masktopo._files import atomic_write
+from masktopo.errors import MasktopoError, RunError
+from masktopo.masks.formats.own import read_mask_file
+from masktopo.masks.maskset import MaskSet
+from masktopo.training.config import TrainConfig
+from masktopo.training.folder import (
+    HISTORY_FILE,
+    MASKS_FILE,
+    RESULT_FILE,
+    WEIGHTS_FILE,
+    read_json,
+    read_run,
+    write_json,
+    write_run,
+)
+from masktopo.training.identity import RunIdentity
+from masktopo.training.masked import check_pruned_are_zero, pruned_places
+
+__all__ = ["TrainingResult"]
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingResult:
+    """What training one network under its masks gave.
+
+    Parameters
+    ----------
+    test_accuracy : float
+        Part of the test set that the weights of the best epoch classify rightly.
+    validation_accuracy : float
+        The same for the validation part, by which the epoch was chosen.
+    best_epoch : int
+        The earliest epoch of highest validation accuracy, counted from 1.
+    history : pandas.DataFrame
+        A row an epoch: ``epoch``, ``loss`` and ``train_accuracy`` (means over the epoch, while
+        the weights moved), ``validation_accuracy``, ``learning_rate``, ``seconds``.
+    state_dict : dict of str to torch.Tensor
+        Parameters and buffers of the best epoch under the model's own names, on the CPU; pruned
+        weights are exactly 0.
+    masks : MaskSet or None
+        The masks, without weights; None after dense training.
+    run : RunIdentity
+        Configuration, seed and digests of what was trained on what.
+    """
+
+    test_accuracy: float
+    validation_accuracy: float
+    best_epoch: int
+    history: pd.DataFrame
+    state_dict: dict[str, torch.Tensor]
+    masks: MaskSet | None
+    run: RunIdentity
+
+    @property
+    def config(self) -> TrainConfig:
+        """The protocol of the run."""
+        return self.run.config
+
+    def __repr__(self) -> str:
+        return (
+            f"<TrainingResult: test accuracy {self.test_accuracy:.4f}, "
+            f"epoch {self.best_epoch} of {self.config.epochs}>"
+        )
+
+    def save(self, folder: str | PathLike[str]) -> None:
+        """Write ``config.json``, masks, ``history.csv``, ``best.pt`` and, last, ``result.json``.
+
+        Every file is replaced only when its new content is complete. ``best.pt`` is a plain
+        state dict.
+
+        Raises
+        ------
+        TrainingError
+            If a pruned weight is not exactly 0; nothing is written then.
+        """
+        target = Path(folder)
+        check_pruned_are_zero(
+            self.state_dict,
+            pruned_places(self.masks, self.state_dict),
+            when=f"to be saved in {target}",
+        )
+        write_run(target, self.run)
+        if self.masks is not None:
+            self.masks.save(target / MASKS_FILE)
+        with atomic_write(target / HISTORY_FILE) as file:
+            file.write(self.history.to_csv(index=False).encode())
+        with atomic_write(target / WEIGHTS_FILE) as file:
+            torch.save(self.state_dict, file)
+        write_json(target / RESULT_FILE, self._figures())
+
+    @classmethod
+    def load(cls, folder: str | PathLike[str]) -> "TrainingResult":
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        RunError
+            If the run is not finished, or a file is missing or damaged; the file is named.
+        TrainingError
+            If a pruned weight in the file is not exactly 0.
+        """
+        source = Path(folder)
+        figures = read_json(source / RESULT_FILE)
+        run = read_run(source)
+        masks = _read_masks(source, run) if run.is_masked else None
+        state = _read_weights(source / WEIGHTS_FILE)
+        check_pruned_are_zero(
+            state, pruned_places(masks, state), when=f"in {source / WEIGHTS_FILE}"
+        )
+        history = _read_history(source / HISTORY_FILE)
+        try:
+            return cls(
+                figures["test_accuracy"],
+                figures["validation_accuracy"],
+                figures["best_epoch"],
+                history,
+                state,
+                masks,
+                run,
+            )
+        except KeyError as error:
+            raise RunError(f"{source / RESULT_FILE} lacks {error}") from error
+
+    def _figures(self) -> dict[str, Any]:
+        """Return what ``result.json`` holds."""
+        return {
+            "test_accuracy": self.test_accuracy,
+            "validation_accuracy": self.validation_accuracy,
+            "best_epoch": self.best_epoch,
+            "nnz": None if self.masks is None else self.masks.nnz,
+            "density": None if self.masks is None else self.masks.density,
+            "run": self.run.digest,
+        }
+
+
+def _read_masks(source: Path, run: RunIdentity) -> MaskSet:
+    """Read the masks of `run`."""
+    path = source / MASKS_FILE
+    try:
+        masks = read_mask_file(path)
+    except (MasktopoError, OSError) as error:
+        raise RunError(f"{path} is missing or damaged: {error}") from error
+    if masks.digest != run.masks:
+        raise RunError(
+            f"{path} holds the masks {masks.digest[:16]}, but the run had {run.masks[:16]}"
+        )
+    return masks
+
+
+def _read_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Read a plain state dict, without running any code that it may hold."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise RunError(f"{path} is missing or damaged: {error}") from error
+    return dict(state)
+
+
+def _read_history(path: Path) -> pd.DataFrame:
+    """Read the history, every float as it was written."""
+    try:
+        return pd.read_csv(path, usecols=list(_HISTORY), converters=_HISTORY)
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} is missing or damaged: {error}") from error
+
+
+_HISTORY: dict[str, type[int] | type[float]] = {
+    "epoch": int,
+    "loss": float,
+    "train_accuracy": float,
+    "validation_accuracy": float,
+    "learning_rate": float,
+    "seconds": float,
+}
+"""Columns of the history; Python reads every float exactly as it was written."""

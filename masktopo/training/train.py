@@ -1,0 +1,208 @@
+"""Training a network under its masks."""
+
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from masktopo._random import Rng, root_seed
+from masktopo.data.resolve import resolve_data
+from masktopo.errors import ArgumentError
+from masktopo.masks.copying import copy_model
+from masktopo.masks.load import load_masks
+from masktopo.masks.maskset import MaskSet
+from masktopo.masks.slots import unwrapped
+from masktopo.training.config import TrainConfig
+from masktopo.training.environment import describe_environment
+from masktopo.training.fit import fit
+from masktopo.training.folder import ENVIRONMENT_FILE, claim_folder, is_finished, write_json
+from masktopo.training.identity import identify_run
+from masktopo.training.loop import accuracy
+from masktopo.training.result import TrainingResult
+
+__all__ = ["train", "train_many"]
+
+
+def train(
+    model: nn.Module,
+    masks: Any,
+    data: Any,
+    *,
+    test: Any = None,
+    epochs: int | None = None,
+    initial: Mapping[str, torch.Tensor] | None = None,
+    rng: Rng = 0,
+    device: str | torch.device | None = None,
+    out: str | PathLike[str] | None = None,
+    config: TrainConfig | None = None,
+    progress: bool = False,
+    **changes: Any,
+) -> TrainingResult:
+    """Train a copy of `model` under `masks`, and test the best validation epoch once.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Takes a batch of inputs and gives logits. It is not changed. Wrappers such as
+        DataParallel are looked through.
+    masks : anything that `load_masks` takes, or None
+        Weights that it prunes stay exactly 0; biases, normalisation and layers without a mask
+        train as usual. None trains the dense network.
+    data : str, pair of arrays, Dataset, TensorData or DataSplits
+        As `masktopo.data.resolve_data` takes it. A fixed tenth of the training set is left out
+        of training and chooses the epoch.
+    test : pair of arrays, Dataset or TensorData, optional
+        The test set; without one, what `data` carries or a fixed fifth of it.
+    epochs : int, optional
+        Passes over the training part: 250, or what `config` says.
+    initial : state dict, optional
+        Start weights; the model's own by default.
+    rng : int, Generator or None
+        Seed of batches, augmentation and the model's own draws. The result is a function of the
+        seed for one device and thread count; on the CPU it is the same to the last bit. Torch's
+        global random state is left as it was.
+    device : str or torch.device, optional
+        By default a GPU where torch has one, else the CPU. The data is kept there as a whole.
+    out : path, optional
+        Folder for configuration, environment, masks, history, best weights and result. If it
+        holds the finished run of the same configuration, that is read instead of trained.
+    config : TrainConfig, optional
+        The protocol; by default that of PAGS23.
+    progress : bool
+        Whether to show a bar with loss and validation accuracy.
+    **changes
+        Fields of `TrainConfig` to change: ``batch_size=64``, ``learning_rate=0.05``, ...
+
+    Returns
+    -------
+    TrainingResult
+        Test accuracy, history and the best weights.
+
+    Raises
+    ------
+    MaskError
+        If a masked layer is missing in the model or has another shape there.
+    DataError
+        If the data is unsound or the model does not take it.
+    TrainingError
+        If the loss is not finite, or a pruned weight is not 0 where weights are saved.
+    RunError
+        If `out` belongs to a run of another configuration, or is damaged.
+    ArgumentError
+        If an option is unknown or out of its range, or `initial` is not the model's.
+
+    Examples
+    --------
+    >>> import masktopo
+    >>> from masktopo.networks import build_network
+    >>> model = build_network("mlp", input_shape=(1, 8, 8), n_classes=10)
+    >>> result = masktopo.train(model, None, "digits", epochs=2)
+    >>> list(result.history["epoch"]), result.test_accuracy > 0.5
+    ([1, 2], True)
+
+    References
+    ----------
+    D. Hoang et al., *Don't just prune by magnitude! Your mask topology is a secret weapon*,
+    NeurIPS 2023, for the protocol.
+    """
+    if epochs is not None:
+        changes = {**changes, "epochs": epochs}
+    settings = (config or TrainConfig()).with_changes(changes)
+    splits = resolve_data(data, test=test)
+    chosen = _read_masks(masks)
+    network = _start_network(model, initial, chosen)
+    run = identify_run(network, chosen, splits, settings, root_seed(rng))
+    place = _device(device)
+    if out is not None:
+        claim_folder(Path(out), run)
+        if is_finished(Path(out)):
+            return TrainingResult.load(out)
+        write_json(Path(out) / ENVIRONMENT_FILE, describe_environment(place))
+    fitted = fit(network, chosen, splits, settings, seed=run.seed, device=place, progress=progress)
+    result = TrainingResult(
+        accuracy(network, splits.test.to(place)),
+        fitted.validation_accuracy,
+        fitted.best_epoch,
+        fitted.history,
+        fitted.state_dict,
+        chosen,
+        run,
+    )
+    if out is not None:
+        result.save(out)
+    return result
+
+
+def train_many(
+    model: nn.Module,
+    masks: Sequence[Any],
+    data: Any,
+    *,
+    test: Any = None,
+    rng: Rng = 0,
+    out: str | PathLike[str] | None = None,
+    **same: Any,
+) -> list[TrainingResult]:
+    """Train copies of one network, each under one of `masks`, in the same way.
+
+    Parameters
+    ----------
+    model, data, test, rng
+        As in `train`. Every mask is trained with the same seed, so that the order of the
+        batches is not what makes results differ.
+    masks : sequence
+        What `train` takes as masks, one a run.
+    out : path, optional
+        Folder of the runs' folders, which are named ``0000``, ``0001``, ... in the order of
+        `masks`; finished runs are skipped.
+    **same
+        Further keywords of `train`.
+
+    Returns
+    -------
+    list of TrainingResult
+        In the order of `masks`.
+    """
+    splits = resolve_data(data, test=test)
+    seed = root_seed(rng)
+    folders = [None if out is None else Path(out) / f"{index:04d}" for index in range(len(masks))]
+    return [
+        train(model, source, splits, rng=seed, out=folder, **same)
+        for source, folder in zip(masks, folders, strict=True)
+    ]
+
+
+def _read_masks(masks: Any) -> MaskSet | None:
+    """Return the masks without weights, which would only repeat what the run has."""
+    if masks is None:
+        return None
+    return (masks if isinstance(masks, MaskSet) else load_masks(masks)).with_weights(None)
+
+
+def _start_network(
+    model: nn.Module, initial: Mapping[str, torch.Tensor] | None, masks: MaskSet | None
+) -> nn.Module:
+    """Copy the network within `model`, give it the `initial` weights and prune it."""
+    network = unwrapped(_pruned_copy(model, masks))
+    if initial is None:
+        return network
+    try:
+        network.load_state_dict(initial)
+    except RuntimeError as error:
+        raise ArgumentError(f"initial does not fit the model: {error}") from error
+    return _pruned_copy(network, masks)
+
+
+def _pruned_copy(model: nn.Module, masks: MaskSet | None) -> nn.Module:
+    """Copy a model; under masks its layers become plain parameters with zeros."""
+    return copy_model(model) if masks is None else masks.apply(model)
+
+
+def _device(device: str | torch.device | None) -> torch.device:
+    """Return the device to train on."""
+    if device is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(device)

@@ -1,0 +1,56 @@
+"""The protocol's values and schedule."""
+
+import pytest
+
+from masktopo.errors import ArgumentError
+from masktopo.training import TrainConfig
+
+
+def test_defaults_are_the_published_protocol():
+    config = TrainConfig()
+    assert (config.epochs, config.batch_size, config.learning_rate) == (250, 128, 0.1)
+    assert (config.momentum, config.nesterov, config.weight_decay) == (0.9, True, 5e-4)
+    assert (config.milestones, config.rate_factor, config.augment) == ((0.5, 0.75), 0.1, None)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "first", "second"),
+    [(250, 126, 189), (160, 81, 121), (4, 3, 4), (3, 3, None), (1, None, None)],
+)
+def test_rate_is_divided_by_ten_at_a_half_and_three_quarters(epochs, first, second):
+    config = TrainConfig(epochs=epochs)
+    rates = [round(config.rate_at(epoch), 9) for epoch in range(1, epochs + 1)]
+    assert [rates.index(rate) + 1 if rate in rates else None for rate in (0.01, 0.001)] == [
+        first,
+        second,
+    ]
+    assert rates == sorted(rates, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"epochs": 0}, "epochs must be at least 1, not 0"),
+        ({"epochs": 2.5}, "epochs must be an integer, not 2.5"),
+        ({"batch_size": -1}, "batch_size must be at least 1"),
+        ({"learning_rate": 0}, r"learning_rate=0 is out of its range \(greater than 0\)"),
+        ({"learning_rate": float("nan")}, "learning_rate=nan is out of its range"),
+        ({"momentum": 1.0}, "momentum=1.0 is out of its range"),
+        ({"momentum": 0.0}, "Nesterov's form needs a momentum"),
+        ({"weight_decay": -1e-4}, "weight_decay=-0.0001 is out of its range"),
+        ({"milestones": (0.5, 80)}, r"milestones=\(0.5, 80\) is out of its range"),
+        ({"rate_factor": 0}, "rate_factor=0 is out of its range"),
+        ({"augment": "mixup"}, "augment='mixup' is not one of 'crop-flip'"),
+        ({"lr": 0.1, "wd": 0}, "training has no option lr, wd; it has epochs, batch_size,"),
+    ],
+)
+def test_values_out_of_range_are_refused(changes, message):
+    with pytest.raises(ArgumentError, match=message):
+        TrainConfig().with_changes(changes)
+
+
+def test_digest_is_that_of_the_values():
+    config = TrainConfig(epochs=5)
+    assert config.digest == TrainConfig().with_changes({"epochs": 5}).digest
+    assert config.digest != TrainConfig(epochs=5, milestones=[0.5]).digest
+    assert TrainConfig(milestones=[0.5, 0.75]) == TrainConfig()
