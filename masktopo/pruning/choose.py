@@ -1,0 +1,154 @@
+"""One mask: rounds of scoring the network and keeping the highest scores."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from masktopo._random import stream
+from masktopo.errors import PruningError
+from masktopo.masks.layer import BoolArray
+from masktopo.pruning.batches import Batches, all_batches, drawn_batches
+from masktopo.pruning.budget import keep_highest
+from masktopo.pruning.problem import Problem
+from masktopo.pruning.prunable import layer_weights, private_copy, zero_pruned
+from masktopo.pruning.recipe import WEIGHT_NOISE, Draw
+from masktopo.pruning.reproducible import reproducible
+from masktopo.pruning.scene import Scene
+from masktopo.pruning.schedule import round_counts
+
+__all__ = ["Choice", "choose"]
+
+# Every draw is a function of (seed, index, purpose, round).
+_BATCHES, _SCORE, _NOISE, _MODEL = 0, 1, 2, 3
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """Which weights one draw keeps, and how it came to that.
+
+    Parameters
+    ----------
+    kept : ndarray of bool, shape (n,)
+        Flat, in the order of `Problem.layers`.
+    scores : ndarray of float64, shape (n,)
+        The last score of every weight: for a pruned one, that of the round that removed it.
+    rounds : ndarray of int32, shape (n,)
+        The round of that score, from 0.
+    """
+
+    kept: BoolArray
+    scores: NDArray[np.float64]
+    rounds: NDArray[np.int32]
+
+    @property
+    def standing(self) -> NDArray[np.float64]:
+        """The method's order of all weights, as numbers to compare: later rounds stand higher.
+
+        The scores themselves after a single round, else their places in the order. Cost: a full
+        sort for iterative methods.
+        """
+        if not self.rounds.any():
+            return self.scores
+        by_index = -np.arange(self.scores.size)
+        standing = np.empty(self.scores.size)
+        standing[np.lexsort((by_index, self.scores, self.rounds))] = np.arange(self.scores.size)
+        return standing
+
+
+def choose(problem: Problem, draw: Draw) -> Choice:
+    """Make the mask of `draw`; a pure function on one device and number of torch threads.
+
+    Raises
+    ------
+    PruningError
+        If the loss or a score is not finite, or the data has too few samples for the draw.
+    """
+    dense = private_copy(problem.network, problem.layers)
+    if draw.noise == WEIGHT_NOISE:
+        _shake_weights(dense, problem, draw)
+    kept = np.ones(problem.size, dtype=bool)
+    scores, rounds = np.empty(problem.size), np.zeros(problem.size, dtype=np.int32)
+    for place, counts in enumerate(round_counts(problem.layers, problem.recipe)):
+        scores[kept] = _score(problem, draw, place, dense, kept)
+        rounds[kept] = place
+        kept = _keep(problem, kept, scores, counts)
+    return Choice(kept, scores, rounds)
+
+
+def _keep(
+    problem: Problem,
+    kept: BoolArray,
+    scores: NDArray[np.float64],
+    counts: Iterable[tuple[slice, int]],
+) -> BoolArray:
+    """Keep the highest scores of every span among the weights that were kept so far."""
+    chosen = np.zeros(problem.size, dtype=bool)
+    for span, count in counts:
+        alive = np.flatnonzero(kept[span]) + span.start
+        chosen[alive[keep_highest(scores[alive], count)]] = True
+    return chosen
+
+
+def _score(
+    problem: Problem, draw: Draw, place: int, dense: nn.Module, kept: BoolArray
+) -> NDArray[np.float64]:
+    """Score the weights that are still there, in a copy of the network without the others."""
+    network = private_copy(dense, problem.layers)
+    network.train(problem.recipe.train_mode)
+    zero_pruned(network, problem.layers, kept)
+    numbers = np.errstate(over="ignore", invalid="ignore")  # what they leave is an error below
+    with numbers, reproducible(draw.seed, draw.index, _MODEL, place, device=problem.device):
+        scores = problem.method.score(_scene(problem, draw, place, network))
+    _check_finite(problem, scores)
+    scores = scores[kept]
+    if isinstance(draw.noise, float | int):
+        noise = stream(draw.seed, draw.index, _NOISE, place).standard_normal(scores.size)
+        scores *= 1 + draw.noise * noise
+    return scores
+
+
+def _scene(problem: Problem, draw: Draw, place: int, network: nn.Module) -> Scene:
+    return Scene(
+        network=network,
+        layers=problem.layers,
+        batches=_batches(problem, draw),
+        input_shape=None if problem.data is None else problem.data.sample_shape,
+        generator=stream(draw.seed, draw.index, _SCORE, place),
+    )
+
+
+def _batches(problem: Problem, draw: Draw) -> Batches | None:
+    if problem.data is None or not problem.method.needs_data:
+        return None
+    size = problem.recipe.batch_size
+    if draw.batches is None:
+        return all_batches(problem.data, size)
+    generator = stream(draw.seed, draw.index, _BATCHES)
+    return drawn_batches(problem.data, size, draw.batches, generator)
+
+
+def _shake_weights(network: nn.Module, problem: Problem, draw: Draw) -> None:
+    """Add normal noise of each layer's own standard deviation to its weights, in place."""
+    generator = stream(draw.seed, draw.index, _NOISE)
+    with torch.no_grad():
+        for weight in layer_weights(network, problem.layers):
+            noise = torch.from_numpy(generator.standard_normal(tuple(weight.shape)))
+            weight.add_(noise.to(weight) * weight.std(correction=0))
+
+
+def _check_finite(problem: Problem, scores: NDArray[np.float64]) -> None:
+    """Raise where a score is not finite, naming the layer."""
+    finite = np.isfinite(scores)
+    if finite.all():
+        return
+    for layer in problem.layers:
+        bad = int(np.count_nonzero(~finite[layer.span]))
+        if bad:
+            raise PruningError(
+                f"{problem.recipe.method}: {bad} of {layer.size} scores of layer {layer.name!r} "
+                "are not finite"
+            )

@@ -1,0 +1,65 @@
+"""Gradients of the loss, one mini-batch after the other."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from masktopo.errors import PruningError
+from masktopo.pruning.batches import Batches
+
+__all__ = ["batch_gradients", "summed_gradients"]
+
+
+def summed_gradients(
+    network: nn.Module, weights: Sequence[nn.Parameter], batches: Batches
+) -> list[torch.Tensor]:
+    """Add up `batch_gradients` in the order of the batches.
+
+    Returns
+    -------
+    list of torch.Tensor
+        One gradient for each of `weights`, of its shape, dtype and device.
+    """
+    totals = [torch.zeros_like(weight) for weight in weights]
+    for gradients in batch_gradients(network, weights, batches):
+        for total, gradient in zip(totals, gradients, strict=True):
+            total += gradient
+    return totals
+
+
+def batch_gradients(
+    network: nn.Module, weights: Sequence[nn.Parameter], batches: Batches
+) -> Iterator[list[torch.Tensor]]:
+    """Yield the gradients of every batch's loss.
+
+    The loss is the cross-entropy summed over the batch and divided by the size of a full batch:
+    the mean for full batches, while a smaller last one counts by its samples. So all samples
+    weigh the same however they are cut into batches.
+
+    Raises
+    ------
+    PruningError
+        If the network does not take a batch, or its loss is not finite; the batch is named.
+    """
+    for place, (inputs, labels) in enumerate(batches):
+        inputs, labels = inputs.to(weights[0]), labels.to(weights[0].device)
+        where = f"batch {place} of {len(batches)} of {batches.data.name}"
+        loss = _loss(network, inputs, labels, where) / batches.size
+        if not torch.isfinite(loss):
+            raise PruningError(f"the loss is {loss.item()} in {where}")
+        # A weight that the forward pass does not use has no gradient; materialised, it is 0.
+        yield list(torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True))
+
+
+def _loss(
+    network: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, where: str
+) -> torch.Tensor:
+    """Return the cross-entropy summed over one batch."""
+    try:
+        return cross_entropy(network(inputs), labels, reduction="sum")
+    except (RuntimeError, ValueError, IndexError, TypeError) as error:
+        raise PruningError(
+            f"the model fails on {where}, inputs of shape {tuple(inputs.shape)}: {error}"
+        ) from error

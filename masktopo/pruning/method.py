@@ -1,0 +1,65 @@
+"""Pruning methods by name. Every score is ``(Scene) -> float64 array``, flat, high is kept.
+
+A new method is one file with its score and one line in `METHODS`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from masktopo.pruning.magnitude import magnitude
+from masktopo.pruning.random_order import random_order
+from masktopo.pruning.scene import Scene
+from masktopo.pruning.snip import snip
+from masktopo.pruning.synflow import ROUNDS, synflow
+
+__all__ = ["METHODS", "Method", "Score"]
+
+Score = Callable[[Scene], NDArray[np.float64]]
+
+
+@dataclass(frozen=True)
+class Method:
+    """How one pruning method scores, and what it needs.
+
+    Parameters
+    ----------
+    score : callable
+        ``(Scene) -> float64 array`` of all prunable weights, flat; the highest are kept.
+    needs_data : bool
+        Whether the score sees mini-batches, which are then what differs between draws.
+    needs_shape : bool
+        Whether the score runs the network without data, and so needs the shape of a sample.
+    is_random : bool
+        Whether the score is nothing but a random order.
+    rounds : int
+        Rounds in which the masked network is scored anew; 1 scores the dense network once.
+    densities : str or None
+        The rule by which the method divides its budget among layers (a key of
+        `masktopo.pruning.densities.DENSITIES`); None where the weights are ranked.
+    """
+
+    score: Score
+    needs_data: bool = False
+    needs_shape: bool = False
+    is_random: bool = False
+    rounds: int = 1
+    densities: str | None = None
+
+    @property
+    def is_iterative(self) -> bool:
+        """Whether the network is scored more than once."""
+        return self.rounds > 1
+
+
+METHODS: dict[str, Method] = {
+    "random-uniform": Method(random_order, is_random=True, densities="uniform"),
+    "random-er": Method(random_order, is_random=True, densities="er"),
+    "random-erk": Method(random_order, is_random=True, densities="erk"),
+    "magnitude": Method(magnitude),
+    "snip": Method(snip, needs_data=True),
+    "synflow": Method(synflow, needs_shape=True, rounds=ROUNDS),
+}
+"""Every pruning method that masktopo knows by name."""

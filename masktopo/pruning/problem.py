@@ -1,0 +1,98 @@
+"""A dense network with what is needed to prune it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import nn
+
+from masktopo.data.tensors import TensorData
+from masktopo.errors import ArgumentError
+from masktopo.masks.layer import BoolArray
+from masktopo.masks.maskset import MaskSet
+from masktopo.masks.model import masks_of_module
+from masktopo.masks.slots import unwrapped
+from masktopo.pruning.budget import kept_count
+from masktopo.pruning.method import METHODS, Method
+from masktopo.pruning.prunable import (
+    PrunableLayer,
+    layer_weights,
+    prunable_layers,
+    split_layers,
+    total_size,
+)
+from masktopo.pruning.recipe import Recipe
+
+__all__ = ["Problem"]
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A dense network with what is needed to prune it.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        The network, never changed.
+    recipe : Recipe
+        How masks are made.
+    data : TensorData or None
+        What the method may see: the training set less its validation part.
+
+    Raises
+    ------
+    PruningError
+        If nothing is prunable, or the density keeps nothing.
+    ArgumentError
+        If the method needs data and there is none.
+    """
+
+    model: nn.Module
+    recipe: Recipe
+    data: TensorData | None = None
+
+    def __post_init__(self) -> None:
+        method = self.recipe.method
+        if self.data is None and (self.method.needs_data or self.method.needs_shape):
+            what = "mini-batches" if self.method.needs_data else "the shape of a sample"
+            raise ArgumentError(f"method {method!r} needs data, for {what}")
+        layer_weights(self.network, self.layers)
+        kept_count(self.recipe.density, self.size)
+
+    @property
+    def network(self) -> nn.Module:
+        """The model without wrappers such as DataParallel, so that layers have their names."""
+        return unwrapped(self.model)
+
+    @property
+    def method(self) -> Method:
+        """The recipe's method."""
+        return METHODS[self.recipe.method]
+
+    @cached_property
+    def dense(self) -> MaskSet:
+        """All layers with the model's weights, nothing pruned."""
+        found = masks_of_module(self.model)
+        whole = {name: np.ones_like(layer.mask) for name, layer in found.items()}
+        return found.with_masks(whole, origin="dense")
+
+    @cached_property
+    def layers(self) -> tuple[PrunableLayer, ...]:
+        """The layers that may lose weights."""
+        return prunable_layers(self.dense)
+
+    @property
+    def size(self) -> int:
+        """Number of prunable weights."""
+        return total_size(self.layers)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the prunable weights are."""
+        return layer_weights(self.network, self.layers)[0].device
+
+    def masks(self, kept: BoolArray, *, origin: str | None = None) -> MaskSet:
+        """Return a flat choice as a `MaskSet` over the model's weights."""
+        masks = split_layers(kept, self.layers)
+        return self.dense.with_masks(masks, origin=origin or self.recipe.origin)

@@ -1,0 +1,42 @@
+"""What a score is given to look at."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from torch import nn
+
+from masktopo.pruning.batches import Batches
+from masktopo.pruning.prunable import PrunableLayer, layer_weights
+
+__all__ = ["Scene"]
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """One network at one moment of pruning.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        A private copy, which the score may change: weights that earlier rounds removed are 0,
+        gradients flow to the prunable weights only, in eval or training mode as asked for.
+    layers : tuple of PrunableLayer
+        The weights to score.
+    batches : Batches or None
+        Mini-batches, for methods that see data.
+    input_shape : tuple of int or None
+        Shape of one sample, for methods that run the network without data.
+    generator : numpy.random.Generator
+        Randomness of the score itself.
+    """
+
+    network: nn.Module
+    layers: tuple[PrunableLayer, ...]
+    batches: Batches | None
+    input_shape: tuple[int, ...] | None
+    generator: np.random.Generator
+
+    @property
+    def weights(self) -> list[nn.Parameter]:
+        """The parameters to score, one a layer."""
+        return layer_weights(self.network, self.layers)

@@ -1,0 +1,103 @@
+"""What makes two PAGS runs the same run."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from masktopo._check import check_choice, check_count
+from masktopo.errors import ArgumentError, RunError
+from masktopo.pruning.recipe import Draw, Recipe, check_noise
+from masktopo.sampling.selection import SELECTIONS, TIES
+from masktopo.training.config import TrainConfig
+
+__all__ = ["PagsSettings"]
+
+
+@dataclass(frozen=True)
+class PagsSettings:
+    """All that decides the outcome of a run, the machine aside; see `masktopo.pags`.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The pruning method and its options.
+    samples, batches, selection, ties, exact_density, noise, pretrain_steps
+        As in `masktopo.pags`.
+    score, reference : str
+        Names; a reference mask is named by its digest.
+    pretrain : TrainConfig or None
+        The protocol of the pretraining, where there is one.
+    seed : int
+        Root of all randomness.
+    torch_threads : int
+        Torch threads of every draw: sums of gradients depend on their number.
+    model, data : str
+        Digests of the model's state and of the data that draws see (``"none"`` without).
+    """
+
+    recipe: Recipe
+    samples: int
+    batches: int
+    selection: str
+    ties: str
+    score: str
+    reference: str
+    exact_density: bool
+    noise: float | str
+    pretrain_steps: int
+    pretrain: TrainConfig | None
+    seed: int
+    torch_threads: int
+    model: str
+    data: str
+
+    def __post_init__(self) -> None:
+        check_count("samples", self.samples)
+        check_count("batches", self.batches)
+        check_count("pretrain_steps", self.pretrain_steps, least=0)
+        check_count("torch_threads", self.torch_threads)
+        check_choice("selection", self.selection, SELECTIONS)
+        check_choice("ties", self.ties, TIES)
+        check_noise(self.noise)
+        if self.noise is None:
+            raise ArgumentError("noise must be a number or 'weights', not None")
+
+    def draw(self, index: int) -> Draw:
+        """Return the draw of sample `index`; 0 is the ticket, from all data and without noise."""
+        if index == 0:
+            return Draw(self.seed)
+        return Draw(self.seed, index, batches=self.batches, noise=self._noise)
+
+    @property
+    def _noise(self) -> float | str | None:
+        """The noise of samples, which only methods need that would always give one mask."""
+        return self.noise if self.recipe.is_deterministic else None
+
+    def to_json(self) -> str:
+        """Return the settings as JSON."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def from_dict(cls, record: Mapping[str, Any]) -> "PagsSettings":
+        """Return the settings of which a JSON file holds the entries.
+
+        Raises
+        ------
+        RunError
+            If the entries are not those of a run.
+        """
+        try:
+            pretrain = record["pretrain"]
+            parts = {
+                "recipe": Recipe(**record["recipe"]),
+                "pretrain": None if pretrain is None else TrainConfig(**pretrain),
+            }
+            return cls(**{**record, **parts})
+        except (KeyError, TypeError, ValueError) as error:
+            raise RunError(f"these are no settings of a PAGS run: {error}") from error
+
+    def entries(self) -> dict[str, Any]:
+        """Return the settings on one level, for comparison."""
+        record = asdict(self)
+        return {**record.pop("recipe"), **record}
