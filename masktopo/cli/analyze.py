@@ -1,0 +1,103 @@
+"""Command ``analyze``: measure the topology of mask checkpoints."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from masktopo.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from masktopo.report import TopologyReport
+
+__all__ = ["add_arguments", "run"]
+
+WRITERS = {
+    ".html": "to_html",
+    ".json": "to_json",
+    ".csv": "to_csv",
+    ".parquet": "to_parquet",
+}
+
+SHOWN = (
+    "nnz",
+    "density",
+    "effective_density",
+    "mu_hat",
+    "ramanujan_gap",
+    "weighted_spectral_gap",
+    "imdb",
+    "imsg",
+    "full_spectrum",
+    "valid",
+)
+"""Columns that fit a terminal; files hold all."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("files", nargs="+", metavar="FILE", help="mask checkpoint")
+    parser.add_argument(
+        "-o",
+        "--out",
+        type=Path,
+        help="write the report: .html, .json, .csv or .parquet (a folder for several files)",
+    )
+    parser.add_argument("--metrics", default="all", help="families or metrics, comma-separated")
+    parser.add_argument("--encoding", default="rolled", help="rolled (default) or channel")
+    parser.add_argument("--convention", default="pags23", help="pags23 (default), rama23 or mge24")
+    parser.add_argument("--weights", help="checkpoint with the weights to use, if not the same")
+    parser.add_argument("--allow-dense", action="store_true", help="accept an unpruned network")
+    parser.add_argument("--threads", type=int, default=1, help="threads (default 1)")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Analyze every file, print its tables, and write what was asked for."""
+    from masktopo.analysis import analyze
+
+    targets = _targets(arguments.out, arguments.files)
+    for file, target in zip(arguments.files, targets, strict=True):
+        report = analyze(
+            file,
+            metrics=arguments.metrics.split(","),
+            encoding=arguments.encoding,
+            convention=arguments.convention,
+            weights=arguments.weights,
+            allow_dense=arguments.allow_dense,
+            threads=arguments.threads,
+        )
+        print(describe(report))
+        if target is not None:
+            getattr(report, WRITERS[target.suffix])(target)
+            print(f"\nwritten: {target}")
+
+
+def _targets(out: Path | None, files: list[str]) -> list[Path | None]:
+    """Name the report of every file; several go into a folder, as HTML."""
+    if out is None:
+        return [None] * len(files)
+    if len(files) > 1:
+        return [out / f"{number:03d}-{Path(file).stem}.html" for number, file in enumerate(files)]
+    if out.suffix not in WRITERS:
+        raise ArgumentError(f"{out}: the ending must be one of {', '.join(WRITERS)}")
+    return [out]
+
+
+def describe(report: "TopologyReport") -> str:
+    """Write a report as text: source, layers, network, notes."""
+    import pandas as pd
+
+    columns = [
+        name for name in SHOWN if name in report.layers and report.layers[name].notna().any()
+    ]
+    layers = report.layers[columns].to_string(
+        float_format="{:.4g}".format, na_rep="-", index_names=False, max_colwidth=30
+    )
+    network = pd.Series(report.network, dtype=object).map(_short).to_string()
+    notes = "\n".join(f"* {note}" for note in report.notes)
+    return f"{report.settings['source']}\n\n{layers}\n\n{network}\n\n{notes}"
+
+
+def _short(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.0f}" if value.is_integer() and abs(value) < 1e15 else f"{value:.5g}"
+    return str(value)

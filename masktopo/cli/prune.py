@@ -1,0 +1,28 @@
+"""Command ``prune``: prune a network at initialisation and save its masks."""
+
+import argparse
+from pathlib import Path
+
+from masktopo.cli.shared import add_network_arguments, load_network
+
+__all__ = ["add_arguments", "run"]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    add_network_arguments(parser)
+    parser.add_argument("--method", default="snip", help="pruning method (default snip)")
+    parser.add_argument("--density", type=float, default=0.01, help="share kept (default 0.01)")
+    parser.add_argument("-o", "--out", type=Path, required=True, help="mask file to write")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Prune, and write the masks with the start weights."""
+    from masktopo.pruning.prune import prune
+
+    model, data = load_network(arguments)
+    masks = prune(
+        model, data, method=arguments.method, density=arguments.density, rng=arguments.seed
+    )
+    masks.save(arguments.out)
+    print(f"{masks.nnz:,} of {masks.size:,} weights kept, written: {arguments.out}")

@@ -1,0 +1,34 @@
+"""Arguments that several subcommands share, and the network that they name."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from masktopo.data.splits import DataSplits
+
+__all__ = ["add_network_arguments", "load_network"]
+
+
+def add_network_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the network, the data and the seed."""
+    parser.add_argument("--model", default="smallcnn", help="a network, or package.module:factory")
+    parser.add_argument("--data", default="digits", help="digits (default) or synthetic:CxHxW:K")
+    parser.add_argument("--seed", type=int, default=0, help="seed (default 0)")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def load_network(arguments: argparse.Namespace) -> tuple["nn.Module", "DataSplits"]:
+    """Build the network for the data, with weights drawn from the seed."""
+    from masktopo.data.resolve import resolve_data
+    from masktopo.networks import build_network
+
+    splits = resolve_data(arguments.data)
+    model = build_network(
+        arguments.model,
+        input_shape=splits.train.sample_shape,
+        n_classes=splits.train.n_classes,
+        rng=arguments.seed,
+    )
+    return model, splits

@@ -1,0 +1,1 @@
+"""Grids of runs, tables, topology-accuracy correlations and their plots."""

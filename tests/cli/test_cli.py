@@ -1,0 +1,139 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from masktopo import load_masks
+from masktopo.cli.main import main
+from masktopo.study.grid import Cell, Grid, run_cell
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    """A plain state dict with zeros."""
+    generator = torch.Generator().manual_seed(0)
+    state = {}
+    for name, shape in (("conv.weight", (12, 3, 3, 3)), ("fc.weight", (10, 48))):
+        weight = torch.randn(shape, generator=generator)
+        state[name] = weight * (torch.rand(shape, generator=generator) < 0.4)
+    path = tmp_path / "net.pt"
+    torch.save(state, path)
+    return path
+
+
+def test_analyze_prints_a_table_and_writes_the_report(checkpoint, tmp_path, capsys):
+    assert main(["analyze", str(checkpoint), "-o", str(tmp_path / "report.json")]) == 0
+    printed = capsys.readouterr().out
+    assert "conv" in printed
+    assert "ramanujan_gap" in printed
+    assert "* The wiring was assumed" in printed
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert [row["layer"] for row in report["layers"]] == ["conv", "fc"]
+
+
+def test_analyze_writes_a_page_for_each_of_several_files(checkpoint, tmp_path):
+    out = tmp_path / "reports"
+    assert main(["analyze", str(checkpoint), str(checkpoint), "-o", str(out)]) == 0
+    assert sorted(path.name for path in out.iterdir()) == ["000-net.html", "001-net.html"]
+
+
+def test_errors_are_one_line_and_exit_with_2(tmp_path, checkpoint, capsys):
+    assert main(["analyze", str(tmp_path / "missing.pt")]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("masktopo: error: ")
+    assert "missing.pt" in error
+    assert error.count("\n") == 1
+    assert main(["analyze", str(checkpoint), "-o", "report.txt"]) == 2
+    assert "must be one of .html, .json, .csv, .parquet" in capsys.readouterr().err
+
+
+def test_warnings_are_one_line(tmp_path, capsys):
+    path = tmp_path / "ones.pt"
+    torch.save({"fc.weight_orig": torch.randn(4, 4), "fc.weight_mask": torch.ones(4, 4)}, path)
+    assert main(["analyze", str(path), "--metrics", "density"]) == 0
+    error = capsys.readouterr().err
+    assert error.startswith("masktopo: warning: ")
+    assert error.count("\n") == 1
+
+
+def test_an_interrupt_is_said_and_exits_with_130(monkeypatch, capsys):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("masktopo.analysis.analyze", interrupt)
+    assert main(["analyze", "file"]) == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
+def test_prune_pags_and_train_go_together(tmp_path, capsys):
+    masks = tmp_path / "net.masks"
+    shared = ["--model", "mlp", "--data", "digits", "--quiet"]
+    assert main(["prune", *shared, "--density", "0.1", "-o", str(masks)]) == 0
+    assert load_masks(masks).nnz == round(0.1 * load_masks(masks).size)
+    run = tmp_path / "run"
+    sampling = ["--samples", "2", "--batches", "2", "--density", "0.1", "-o", str(run)]
+    assert main(["pags", *shared, *sampling]) == 0
+    assert main(["train", *shared, "--masks", str(masks), "--epochs", "1"]) == 0
+    assert "test accuracy 0." in capsys.readouterr().out
+
+
+TINY = Grid(
+    network="mlp",
+    data="digits",
+    methods=("magnitude", "pags-snip"),
+    densities=(0.2,),
+    seeds=(0,),
+    samples=2,
+    batches=2,
+    batch_size=64,
+    epochs=1,
+)
+
+
+@pytest.mark.parametrize("method", TINY.methods)
+def test_a_cell_leaves_its_checkpoint_and_repeats_itself(tmp_path, method):
+    cell = Cell(method, 0.2, 0)
+    row = run_cell(TINY, cell, tmp_path / "first")
+    assert row["kind"] == ("pags" if method == "pags-snip" else "pai")
+    saved = load_masks(tmp_path / "first" / row["checkpoint"])
+    assert saved.digest == row["digest"]
+    assert saved.nnz == row["nnz"] == round(0.2 * saved.size)
+    again = run_cell(TINY, cell, tmp_path / "second")
+    assert again == row
+    resumed = run_cell(TINY, cell, tmp_path / "first")
+    assert resumed == row
+
+
+def test_demo_writes_everything(tmp_path, monkeypatch, capsys):
+    grid = Grid(
+        network="mlp",
+        data="digits",
+        methods=("magnitude", "random-erk"),
+        densities=(0.2, 0.1),
+        seeds=(0, 1),
+        samples=1,
+        batches=1,
+        batch_size=64,
+        epochs=1,
+    )
+    monkeypatch.setattr(
+        "masktopo.study.demo.run_demo.__kwdefaults__", {"grid": grid, "progress": False}
+    )
+    out = tmp_path / "demo"
+    assert main(["demo", "--out", str(out), "--quiet"]) == 0
+    names = {path.name for path in out.iterdir()}
+    assert names == {
+        "masks",
+        "runs",
+        "results.csv",
+        "correlations.csv",
+        "correlations.png",
+        "scatter.png",
+        "report.html",
+    }
+    printed = capsys.readouterr().out
+    assert "layers have valid spectral coordinates" in printed
+    assert "Spearman with accuracy" in printed
+    rows = np.genfromtxt(out / "results.csv", delimiter=",", names=True, dtype=None, encoding=None)
+    assert len(rows) == 8
