@@ -25,6 +25,9 @@ __all__ = [
 
 LAYER_ENCODINGS = ("rolled", "channel")
 
+BATCH = 1024
+"""Weights that are fetched at a time."""
+
 UInt = NDArray[np.unsignedinteger]
 Floats = NDArray[np.floating]
 
@@ -174,12 +177,24 @@ def _rolled(layer: LayerMask, mask: NDArray[np.uint8], weight: Floats | None) ->
     words, tail = flat[:whole].view(np.uint64), flat[whole:]
     rows_per_group = max(n_right // layer.groups, 1)
     indptr = np.zeros(columns * layer.groups + 1, np.int64)
-    csr.count_left(words, tail, columns, rows_per_group, indptr[1:])
+    csr.count_left(mask, rows_per_group, indptr[1:])
     np.cumsum(indptr, out=indptr)
     indices, values = _edge_arrays(n_right, indptr, None if weight is None else weight.dtype)
     flat_weight = values if weight is None else weight.reshape(-1)
     cursor = indptr[:-1].copy()
-    csr.fill_left(words, tail, flat_weight, columns, rows_per_group, cursor, indices, values)
+    slots, positions = np.empty((2, BATCH), np.int64)
+    csr.fill_left(
+        words,
+        tail,
+        flat_weight,
+        columns,
+        rows_per_group,
+        cursor,
+        slots,
+        positions,
+        indices,
+        values,
+    )
     return BipartiteGraph(
         name=layer.name,
         encoding="rolled",

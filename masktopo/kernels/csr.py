@@ -13,49 +13,35 @@ from masktopo._numba import kernel
 __all__ = ["count_channel", "count_left", "fill_channel", "fill_left", "transpose"]
 
 
-@kernel
-def _lowest_byte(word: np.uint64) -> int:
-    """Return the index of the lowest non-zero byte of `word`, which is not 0. O(1)."""
-    byte = 0
-    if word & np.uint64(0xFFFFFFFF) == 0:
-        byte = 4
-        word >>= np.uint64(32)
-    if word & np.uint64(0xFFFF) == 0:
-        byte += 2
-        word >>= np.uint64(16)
-    if word & np.uint64(0xFF) == 0:
-        byte += 1
-    return byte
+PLACES = np.array(
+    [
+        [bit for bit in range(8) if byte >> bit & 1] + [0] * (8 - byte.bit_count())
+        for byte in range(256)
+    ],
+    dtype=np.uint8,
+)
+"""For every byte the places of its ones."""
+
+COUNTS = np.array([byte.bit_count() for byte in range(256)], dtype=np.uint8)
+"""For every byte the number of its ones."""
+
+GATHER_BITS = np.uint64(0x0102040810204080)
+"""A word of eight bytes 0 or 1, times this, has them as the bits of its highest byte."""
 
 
 @kernel
-def count_left(
-    words: NDArray[np.uint64],
-    tail: NDArray[np.uint8],
-    columns: int,
-    rows_per_group: int,
-    counts: NDArray[np.int64],
-) -> None:
-    """Add the degree of every left node to `counts`. O(size / 8 + nnz)."""
-    row_end = columns
-    base = 0
-    row = 0
-    for index in range(words.size):
-        word = words[index]
-        while word != 0:
-            byte = _lowest_byte(word)
-            position = int(8 * index + byte)
-            while position >= row_end:
-                row_end += columns
-                row += 1
-                base = (row // rows_per_group) * columns - row * columns
-            counts[base + position] += 1
-            word &= ~(np.uint64(0xFF) << np.uint64(8 * byte))
-    for offset in range(tail.size):
-        if tail[offset] != 0:
-            position = 8 * words.size + offset
-            row = position // columns
-            counts[(row // rows_per_group) * columns + position % columns] += 1
+def count_left(mask: NDArray[np.uint8], rows_per_group: int, counts: NDArray[np.int64]) -> None:
+    """Add the degree of every left node to `counts`. O(size), in vector registers.
+
+    `mask` has shape ``(right, left within the group)`` and holds bytes 0 and 1.
+    """
+    n_right, columns = mask.shape
+    for row in range(n_right):
+        base = (row // rows_per_group) * columns
+        degrees = counts[base : base + columns]
+        line = mask[row]
+        for column in range(columns):
+            degrees[column] += line[column]
 
 
 @kernel
@@ -66,43 +52,55 @@ def fill_left(
     columns: int,
     rows_per_group: int,
     cursor: NDArray[np.int64],
+    slots: NDArray[np.int64],
+    positions: NDArray[np.int64],
     indices: NDArray[np.unsignedinteger],
     values: NDArray[np.floating],
 ) -> None:
     """Write right nodes and absolute weights at each left node's `cursor`, which advances.
 
     Right nodes come out sorted. `weight` and `values` are empty where weights are unknown.
+    Weights are fetched in batches, as many as `slots` and `positions` hold, in a loop of their
+    own: the processor then waits for several of these scattered reads at once.
     O(size / 8 + nnz).
     """
     weighted = values.size > 0
-    row_end = columns
-    base = 0
-    row = 0
-    for index in range(words.size):
-        word = words[index]
-        while word != 0:
-            byte = _lowest_byte(word)
-            position = int(8 * index + byte)
+    row, row_end, base = 0, np.uint64(columns), np.uint64(0)
+    left_base = np.uint64(0)
+    held = 0
+    for index in range(words.size + 1):
+        if index < words.size:
+            word = words[index]
+            if word == 0:
+                continue
+            bits = (word * GATHER_BITS) >> np.uint64(56)
+        else:
+            bits = np.uint64(0)
+            for offset in range(tail.size):
+                bits |= np.uint64(tail[offset]) << np.uint64(offset)
+        start = np.uint64(8) * np.uint64(index)
+        for one in range(COUNTS[bits]):
+            position = start + np.uint64(PLACES[bits, one])
             while position >= row_end:
-                row_end += columns
                 row += 1
-                base = (row // rows_per_group) * columns - row * columns
-            slot = cursor[base + position]
-            indices[slot] = row
-            if weighted:
-                values[slot] = abs(weight[position])
-            cursor[base + position] = slot + 1
-            word &= ~(np.uint64(0xFF) << np.uint64(8 * byte))
-    for offset in range(tail.size):
-        if tail[offset] != 0:
-            position = 8 * words.size + offset
-            row = position // columns
-            left = (row // rows_per_group) * columns + position % columns
+                base = row_end
+                row_end += np.uint64(columns)
+                left_base = np.uint64((row // rows_per_group) * columns)
+            left = left_base + (position - base)
             slot = cursor[left]
-            indices[slot] = row
-            if weighted:
-                values[slot] = abs(weight[position])
             cursor[left] = slot + 1
+            indices[np.uint64(slot)] = row
+            slots[held] = slot
+            positions[held] = position
+            held += 1
+        if held + 8 > slots.size:
+            if weighted:
+                for k in range(held):
+                    values[np.uint64(slots[k])] = abs(weight[np.uint64(positions[k])])
+            held = 0
+    if weighted:
+        for k in range(held):
+            values[np.uint64(slots[k])] = abs(weight[np.uint64(positions[k])])
 
 
 @kernel

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from masktopo._numba import kernel, summing_kernel
 
-__all__ = ["IN_PLACE", "MAX_STEPS", "SMALL", "Workspace", "class_spectra", "count_right"]
+__all__ = ["IN_PLACE", "MAX_STEPS", "SMALL", "Workspace", "class_spectra", "sort_by_degree"]
 
-SMALL = 64
+SMALL = 32
 """Shorter sides up to this size are solved directly."""
 
 MAX_STEPS = 320
@@ -128,78 +128,59 @@ def _fill_random(out: Floats, seed: int) -> None:
 
 
 @kernel
-def _row_sum(
-    indices: Columns, values: Values, weighted: bool, start: int, stop: int, x: Floats
-) -> float:
-    """Scalar product of one CSR row with `x`, in four running sums. O(degree).
-
-    Places are unsigned here and below, which spares numba the test for negative ones.
-    """
-    a = b = c = d = 0.0
-    slot, end = np.uint64(start), np.uint64(stop)
-    if weighted:
-        while slot + FOUR <= end:
-            a += values[slot] * x[indices[slot]]
-            b += values[slot + ONE] * x[indices[slot + ONE]]
-            c += values[slot + TWO] * x[indices[slot + TWO]]
-            d += values[slot + THREE] * x[indices[slot + THREE]]
-            slot += FOUR
-        while slot < end:
-            a += values[slot] * x[indices[slot]]
-            slot += ONE
-    else:
-        while slot + FOUR <= end:
-            a += x[indices[slot]]
-            b += x[indices[slot + ONE]]
-            c += x[indices[slot + TWO]]
-            d += x[indices[slot + THREE]]
-            slot += FOUR
-        while slot < end:
-            a += x[indices[slot]]
-            slot += ONE
-    return (a + b) + (c + d)
-
-
-@kernel
-def _add_row(
-    indices: Columns,
-    values: Values,
-    weighted: bool,
-    start: int,
-    stop: int,
-    factor: float,
-    out: Floats,
+def _image(
+    indptr: Ints, indices: Columns, values: Values, weighted: bool, x: Floats, out: Floats
 ) -> None:
-    """Add `factor` times one CSR row to `out`. O(degree)."""
-    slot, end = np.uint64(start), np.uint64(stop)
-    if weighted:
-        while slot < end:
-            out[indices[slot]] += values[slot] * factor
-            slot += ONE
-    else:
-        while slot + FOUR <= end:
-            out[indices[slot]] += factor
-            out[indices[slot + ONE]] += factor
-            out[indices[slot + TWO]] += factor
-            out[indices[slot + THREE]] += factor
-            slot += FOUR
-        while slot < end:
-            out[indices[slot]] += factor
-            slot += ONE
+    """``out = B x``. O(nnz)."""
+    for row in range(out.size):
+        total = 0.0
+        for slot in range(np.uint64(indptr[row]), np.uint64(indptr[row + 1])):
+            total += x[indices[slot]] * (values[slot] if weighted else 1.0)
+        out[row] = total
 
 
 @kernel
 def _multiply(
     indptr: Ints, indices: Columns, values: Values, weighted: bool, x: Floats, out: Floats
 ) -> None:
-    """``out = B^T B x`` in one pass over the rows. O(nnz), 2 or 4 bytes an edge read twice."""
-    out[:] = 0.0
-    start = indptr[0]
+    """``out = B^T B x`` in one pass over the rows. O(nnz), 2 or 4 bytes an edge read twice.
+
+    Written out, since a call for every row costs more than a short row.
+    """
+    for column in range(out.size):
+        out[column] = 0.0
+    start = np.uint64(indptr[0])
     for row in range(1, indptr.size):
-        stop = indptr[row]
-        total = _row_sum(indices, values, weighted, start, stop, x)
-        _add_row(indices, values, weighted, start, stop, total, out)
-        start = stop
+        end = np.uint64(indptr[row])
+        a = b = c = d = 0.0
+        slot = start
+        if weighted:
+            while slot + FOUR <= end:
+                a += values[slot] * x[indices[slot]]
+                b += values[slot + ONE] * x[indices[slot + ONE]]
+                c += values[slot + TWO] * x[indices[slot + TWO]]
+                d += values[slot + THREE] * x[indices[slot + THREE]]
+                slot += FOUR
+            while slot < end:
+                a += values[slot] * x[indices[slot]]
+                slot += ONE
+            total = (a + b) + (c + d)
+            for place in range(start, end):
+                out[indices[place]] += values[place] * total
+        else:
+            while slot + FOUR <= end:
+                a += x[indices[slot]]
+                b += x[indices[slot + ONE]]
+                c += x[indices[slot + TWO]]
+                d += x[indices[slot + THREE]]
+                slot += FOUR
+            while slot < end:
+                a += x[indices[slot]]
+                slot += ONE
+            total = (a + b) + (c + d)
+            for place in range(start, end):
+                out[indices[place]] += total
+        start = end
 
 
 @kernel
@@ -219,12 +200,12 @@ def _multiply_deflated(
     The image ``B x`` is cleaned before it is multiplied again, so that rounding is relative to
     the first singular value itself, not to its square.
     """
-    for row in range(image.size):
-        image[row] = _row_sum(indices, values, weighted, indptr[row], indptr[row + 1], x)
+    _image(indptr, indices, values, weighted, x, image)
     _subtract(image, _dot(left, image), left)
     out[:] = 0.0
     for row in range(image.size):
-        _add_row(indices, values, weighted, indptr[row], indptr[row + 1], image[row], out)
+        for slot in range(np.uint64(indptr[row]), np.uint64(indptr[row + 1])):
+            out[indices[slot]] += image[row] * (values[slot] if weighted else 1.0)
     _subtract(out, _dot(right, out), right)
 
 
@@ -253,13 +234,44 @@ def _multiply_dense(gram: Floats, x: Floats, out: Floats) -> None:
     n = x.size
     out[:] = 0.0
     for i in range(n):
-        line = gram[i * n : (i + 1) * n]
+        line = gram[i * n + i + 1 : (i + 1) * n]
+        below, after = out[i + 1 :], x[i + 1 :]
         factor = x[i]
-        total = 0.0
-        for j in range(i + 1, n):
-            out[j] += factor * line[j]
-            total += line[j] * x[j]
-        out[i] += factor * line[i] + total
+        total = factor * gram[i * n + i]
+        for j in range(line.size):
+            below[j] += factor * line[j]
+            total += line[j] * after[j]
+        out[i] += total
+
+
+@summing_kernel
+def _orthogonalize(basis: Floats, n: int, count: int, image: Floats) -> None:
+    """Take the parts along the first `count` rows of the basis from `image`. O(count n).
+
+    Gram-Schmidt, the newest rows first, since they hold the largest parts; four rows at a time,
+    so that the image is read and written a quarter as often.
+    """
+    row = count
+    while row >= 4:
+        row -= 4
+        first, second = basis[row * n : (row + 1) * n], basis[(row + 1) * n : (row + 2) * n]
+        third, fourth = basis[(row + 2) * n : (row + 3) * n], basis[(row + 3) * n : (row + 4) * n]
+        a = b = c = d = 0.0
+        for i in range(image.size):
+            a += first[i] * image[i]
+            b += second[i] * image[i]
+            c += third[i] * image[i]
+            d += fourth[i] * image[i]
+        for i in range(image.size):
+            image[i] -= (a * first[i] + b * second[i]) + (c * third[i] + d * fourth[i])
+    while row > 0:
+        row -= 1
+        first = basis[row * n : (row + 1) * n]
+        a = 0.0
+        for i in range(image.size):
+            a += first[i] * image[i]
+        for i in range(image.size):
+            image[i] -= a * first[i]
 
 
 # --- symmetric tridiagonal matrices --------------------------------------------------------
@@ -499,8 +511,7 @@ def _lanczos(
         else:
             _multiply(indptr, indices, values, weighted, vector, image)
         alpha[step] = _dot(vector, image)
-        for j in range(step, -1, -1):
-            _subtract(image, _dot(_line(basis, j, n), image), _line(basis, j, n))
+        _orthogonalize(basis, n, step + 1, image)
         beta[step] = np.sqrt(_dot(image, image))
         steps = step + 1
         scale = max(scale, alpha[step])
@@ -560,8 +571,7 @@ def _deflated_value(
 
     For values too small for a Gram matrix of the whole (below 1e-5 of the first). O(steps nnz).
     """
-    for row in range(image.size):
-        left[row] = _row_sum(indices, values, weighted, indptr[row], indptr[row + 1], right)
+    _image(indptr, indices, values, weighted, right, left)
     _scale(left, 1.0 / np.sqrt(_dot(left, left)))
     start = _line(basis, 0, n)
     _fill_random(start, n)
@@ -572,8 +582,7 @@ def _deflated_value(
         vector, following = _line(basis, step, n), _line(basis, step + 1, n)
         _multiply_deflated(indptr, indices, values, weighted, left, right, vector, image, following)
         alpha[step] = max(_dot(vector, following), 0.0)
-        for j in range(step, -1, -1):
-            _subtract(following, _dot(_line(basis, j, n), following), _line(basis, j, n))
+        _orthogonalize(basis, n, step + 1, following)
         beta[step] = np.sqrt(_dot(following, following))
         value = _largest_two(alpha, beta, step + 1, 0.0, 0.0, EXACT, scratch)[0]
         if value <= (1e-15 * sigma) ** 2 or beta[step] <= 1e-13 * value:
@@ -871,18 +880,37 @@ def _all_count(values: Values) -> bool:
 
 
 @kernel
-def count_right(
-    indptr: Ints, indices: Columns, rows: Ints, bounds: Ints, seen: Ints, counts: Ints
-) -> None:
-    """Count the right nodes that every task touches. `seen` starts as -1. O(nnz)."""
-    for task in range(bounds.size - 1):
-        touched = 0
-        for row in rows[bounds[task] : bounds[task + 1]]:
-            for slot in range(np.uint64(indptr[row]), np.uint64(indptr[row + 1])):
-                if seen[indices[slot]] != task:
-                    seen[indices[slot]] = task
-                    touched += 1
-        counts[task] = touched
+def sort_by_degree(indptr: Ints, tally: Ints, order: Ints) -> int:
+    """List left nodes by degree. O(left nodes).
+
+    `tally` has room for every degree and the next, and starts as zeros; it ends as the place in
+    `order` where every degree begins. Returns the number of left nodes without edges.
+    """
+    for row in range(indptr.size - 1):
+        tally[indptr[row + 1] - indptr[row] + 1] += 1
+    for degree in range(tally.size - 1):
+        tally[degree + 1] += tally[degree]
+    for row in range(indptr.size - 1):
+        degree = indptr[row + 1] - indptr[row]
+        order[tally[degree]] = row
+        tally[degree] += 1
+    for degree in range(tally.size - 1, 0, -1):
+        tally[degree] = tally[degree - 1]
+    tally[0] = 0
+    return tally[1]
+
+
+@kernel
+def _count_right(indptr: Ints, indices: Columns, rows: Ints, seen: Ints) -> int:
+    """Count the right nodes that `rows` touch. O(nnz)."""
+    seen[:] = 0
+    for row in rows:
+        for slot in range(np.uint64(indptr[row]), np.uint64(indptr[row + 1])):
+            seen[indices[slot]] = 1
+    touched = 0
+    for mark in seen:
+        touched += mark
+    return touched
 
 
 @kernel
@@ -900,25 +928,39 @@ def class_spectra(
     indices: Columns,
     values: Values,
     rows: Ints,
-    bounds: Ints,
+    starts: Ints,
+    stops: Ints,
+    per_right: int,
+    extra: int,
     work: Workspace,
+    n_right: Ints,
     out: NDArray[np.float64],
 ) -> None:
-    """Two largest singular values of many tasks: ``rows[bounds[t]:bounds[t + 1]]`` is task t.
+    """Two largest singular values of many tasks: ``rows[starts[t]:stops[t]]`` is task t.
 
-    Row t of `out` receives both values, the residual and 1.0 if it converged, for the 0/1
-    matrix and, where there are `values`, behind them for the weights. A connected task is copied
-    once for both.
+    `n_right` receives the right nodes that every task touches. A task but the first is solved
+    only if it has at least ``per_right * n_right + extra`` edges; otherwise its row is nan. Row
+    t of `out` receives both values, the residual and 1.0 if it converged, for the 0/1 matrix
+    and, where there are `values`, behind them for the weights. A connected task is copied once
+    for both.
     """
     none = values[:0]
-    for task in range(bounds.size - 1):
-        part = rows[bounds[task] : bounds[task + 1]]
+    for task in range(starts.size):
+        part = rows[starts[task] : stops[task]]
         n_edges = 0
         for row in part:
             n_edges += indptr[row + 1] - indptr[row]
+        n_right[task] = 0
         unweighted = weighted = False
-        if 0 < n_edges <= IN_PLACE:
+        if n_edges > IN_PLACE:
+            n_right[task] = _count_right(indptr, indices, part, work.name)
+        elif n_edges > 0:
             n_rows, n, edges = _copy(indptr, indices, values, part, -1.0, -1, work)
+            n_right[task] = n_rows + n - part.size
+        if task > 0 and n_edges < per_right * n_right[task] + extra:
+            out[task] = np.nan
+            continue
+        if 0 < n_edges <= IN_PLACE:
             copy, columns = work.indptr[: n_rows + 1], work.indices[:edges]
             kept = work.values[: edges if values.size else 0]
             unweighted = _is_connected(copy, columns, n, work.parent)

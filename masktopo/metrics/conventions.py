@@ -23,8 +23,11 @@ class Convention:
     name : str
     least_nodes : int
         Left nodes that a degree class needs.
-    whole_valid, part_valid : callable
-        Tests of the mean degrees ``(left, right)`` of the whole layer and of a subgraph.
+    whole_valid : callable
+        Test of the mean degrees ``(left, right)`` of the whole layer.
+    part_edges : tuple of int
+        ``(a, b)``: a subgraph is valid if it has at least ``a n_R + b`` edges, which says how
+        large its right degrees must be on average. Its left degree is at least 3 always.
     size_factor : bool
         Whether a subgraph's gap is multiplied by ``max(n_L, n_R) / (n_L + n_R - 1)``.
     relative_gap : bool
@@ -34,7 +37,7 @@ class Convention:
     name: str
     least_nodes: int
     whole_valid: Test
-    part_valid: Test
+    part_edges: tuple[int, int]
     size_factor: bool
     relative_gap: bool
 
@@ -49,7 +52,7 @@ CONVENTIONS = {
         least_nodes=2,
         # The published code transposes the whole layer, so the sides trade places.
         whole_valid=lambda left, right: (right >= 3) & (left > 1),
-        part_valid=lambda left, right: (left >= 3) & (right > 1),
+        part_edges=(1, 1),  # a right mean above 1
         size_factor=True,
         relative_gap=False,
     ),
@@ -57,7 +60,7 @@ CONVENTIONS = {
         name="rama23",
         least_nodes=3,
         whole_valid=_both_at_least_three,
-        part_valid=_both_at_least_three,
+        part_edges=(3, 0),  # a right mean of at least 3
         size_factor=False,
         relative_gap=False,
     ),
@@ -65,7 +68,7 @@ CONVENTIONS = {
         name="mge24",
         least_nodes=1,
         whole_valid=_both_at_least_three,
-        part_valid=_both_at_least_three,
+        part_edges=(3, 0),  # a right mean of at least 3
         size_factor=False,
         relative_gap=True,
     ),

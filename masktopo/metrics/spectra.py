@@ -20,92 +20,73 @@ __all__ = ["DegreeClasses", "LayerSpectrum", "degree_classes", "layer_spectra"]
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+LEAST_DEGREE = 3
+"""Left-regular subgraphs of a smaller degree are never valid."""
+
 
 @dataclass(frozen=True, eq=False)
 class DegreeClasses:
-    """A layer's tasks: the whole graph first, then its valid left-regular subgraphs.
+    """A layer's tasks: the whole graph first, then its left-regular subgraphs by degree.
 
     Attributes
     ----------
-    rows : ndarray of int64
-        Left nodes, task after task.
-    bounds : ndarray of int64, shape (n_tasks + 1,)
-        ``rows[bounds[t]:bounds[t + 1]]`` are the left nodes of task t.
-    n_left, n_right, n_edges : ndarray of int64, shape (n_tasks,)
-        Sizes without isolated nodes.
+    rows : ndarray of int64, shape (n_left,)
+        Left nodes by degree.
+    starts, stops : ndarray of int64, shape (n_tasks,)
+        ``rows[starts[t]:stops[t]]`` are the left nodes of task t.
     """
 
     rows: Ints
-    bounds: Ints
-    n_left: Ints
-    n_right: Ints
-    n_edges: Ints
-
-    @property
-    def left_mean(self) -> Array:
-        """Mean degree of the left nodes of every task; nan without edges."""
-        return self.n_edges / np.where(self.n_left > 0, self.n_left, np.nan)
-
-    @property
-    def right_mean(self) -> Array:
-        """Mean degree of the right nodes of every task; nan without edges."""
-        return self.n_edges / np.where(self.n_right > 0, self.n_right, np.nan)
+    starts: Ints
+    stops: Ints
 
 
 @dataclass(frozen=True, eq=False)
 class LayerSpectrum:
-    """The two largest singular values of every task of a layer.
+    """The two largest singular values of a layer and of its valid left-regular subgraphs.
 
     Attributes
     ----------
     graph : BipartiteGraph
-    classes : DegreeClasses
-    unweighted : ndarray of float64, shape (n_tasks, 3)
+    n_left, n_right, n_edges : ndarray of int64, shape (1 + n_subgraphs,)
+        Sizes without isolated nodes; the whole layer comes first.
+    unweighted : ndarray of float64, shape (1 + n_subgraphs, 3)
         ``s1``, ``s2`` and the residual relative to ``s1``, of the 0/1 biadjacency.
-    weighted : ndarray of float64, shape (n_tasks, 3), or None
+    weighted : ndarray of float64, shape (1 + n_subgraphs, 3), or None
         The same of the absolute weights; None where they are unknown.
     """
 
     graph: BipartiteGraph
-    classes: DegreeClasses
+    n_left: Ints
+    n_right: Ints
+    n_edges: Ints
     unweighted: Array
     weighted: Array | None
 
+    @property
+    def left_mean(self) -> Array:
+        """Mean degree of the left nodes, shape (1 + n_subgraphs,); nan without edges."""
+        return self.n_edges / np.where(self.n_left > 0, self.n_left, np.nan)
+
+    @property
+    def right_mean(self) -> Array:
+        """Mean degree of the right nodes, shape (1 + n_subgraphs,); nan without edges."""
+        return self.n_edges / np.where(self.n_right > 0, self.n_right, np.nan)
+
 
 def degree_classes(graph: BipartiteGraph, convention: Convention) -> DegreeClasses:
-    """List the whole layer and its valid left-regular subgraphs. O(edges)."""
-    degrees = graph.left_degrees
-    order = np.argsort(degrees, kind="stable")
-    ordered = degrees[order]
-    starts = np.flatnonzero(np.diff(ordered, prepend=-1))
-    counts = np.diff(starts, append=ordered.size)
-    large = (ordered[starts] >= 3) & (counts >= convention.least_nodes)
-    starts, counts = starts[large], counts[large]
-    active = order[np.searchsorted(ordered, 1) :]
-    rows = np.concatenate(
-        [active, *(order[a : a + n] for a, n in zip(starts, counts, strict=True))]
-    )
-    bounds = np.concatenate([[0, active.size], active.size + np.cumsum(counts)])
-    n_left = np.diff(bounds)
-    n_edges = np.concatenate([[graph.n_edges], counts * ordered[starts]])
-    n_right = np.empty_like(n_left)
-    seen = np.full(graph.n_right, -1, np.int64)
-    kernels.count_right(graph.indptr, graph.indices, rows, bounds, seen, n_right)
-    found = DegreeClasses(rows, bounds, n_left, n_right, n_edges)
-    keep = convention.part_valid(found.left_mean, found.right_mean)
-    keep[0] = True
-    return _select(found, keep)
-
-
-def _select(classes: DegreeClasses, keep: NDArray[np.bool_]) -> DegreeClasses:
-    """Keep some of the tasks."""
-    sizes = classes.n_left[keep]
+    """List the whole layer and its left-regular subgraphs of enough left nodes. O(n_left)."""
+    largest = int(np.diff(graph.indptr).max(initial=0))
+    tally = np.zeros(largest + 2, np.int64)
+    order = np.empty(graph.n_left, np.int64)
+    isolated = kernels.sort_by_degree(graph.indptr, tally, order)
+    counts = np.diff(tally)
+    degrees = np.flatnonzero(counts >= convention.least_nodes)
+    degrees = degrees[degrees >= LEAST_DEGREE]
     return DegreeClasses(
-        rows=classes.rows[np.repeat(keep, classes.n_left)],
-        bounds=np.concatenate([[0], np.cumsum(sizes)]),
-        n_left=sizes,
-        n_right=classes.n_right[keep],
-        n_edges=classes.n_edges[keep],
+        rows=order,
+        starts=np.concatenate([[isolated], tally[degrees]]),
+        stops=np.concatenate([[order.size], tally[degrees] + counts[degrees]]),
     )
 
 
@@ -134,8 +115,7 @@ def layer_spectra(
     workspace a thread, sized for the largest layer.
     """
     check_count("threads", threads)
-    tasks = [degree_classes(graph, convention) for graph in graphs]
-    order = sorted(range(len(graphs)), key=lambda number: -tasks[number].n_edges.sum())
+    order = sorted(range(len(graphs)), key=lambda number: -graphs[number].n_edges)
     spare: SimpleQueue[Buffers] = SimpleQueue()
     for _ in range(threads):
         spare.put(Buffers())
@@ -143,7 +123,7 @@ def layer_spectra(
     def solve(number: int) -> LayerSpectrum:
         buffers = spare.get()
         try:
-            return _solve_tasks(graphs[number], tasks[number], buffers)
+            return _solve_layer(graphs[number], convention, buffers)
         finally:
             spare.put(buffers)
 
@@ -155,28 +135,53 @@ def layer_spectra(
     return [solved[number] for number in range(len(graphs))]
 
 
-def _solve_tasks(graph: BipartiteGraph, classes: DegreeClasses, buffers: Buffers) -> LayerSpectrum:
+def _solve_layer(graph: BipartiteGraph, convention: Convention, buffers: Buffers) -> LayerSpectrum:
     """Solve the tasks of one layer, and repair what did not converge."""
-    n_tasks = classes.n_left.size
-    kinds = (False,) if graph.weights is None else (False, True)
-    found = np.zeros((n_tasks, 4 * len(kinds)))
+    classes = degree_classes(graph, convention)
+    n_left = classes.stops - classes.starts
     # A regular layer is its own only class: solve it once.
-    distinct = 1 if np.all(classes.n_left == classes.n_left[0]) else n_tasks
+    distinct = 1 if np.all(n_left == n_left[0]) else n_left.size
+    values = edge_values(graph)
+    found = np.zeros((n_left.size, 8 if values.size else 4))
+    n_right = np.empty(n_left.size, np.int64)
     kernels.class_spectra(
         graph.indptr,
         graph.indices,
-        edge_values(graph),
+        values,
         classes.rows,
-        classes.bounds[: distinct + 1],
+        classes.starts[:distinct],
+        classes.stops[:distinct],
+        *convention.part_edges,
         buffers.workspace(graph),
+        n_right[:distinct],
         found[:distinct],
     )
-    for kind in kinds:
-        part = found[:distinct, 4 * kind : 4 * kind + 4]
-        for task in np.flatnonzero(part[:, 3] == 0.0):
-            rows = classes.rows[classes.bounds[task] : classes.bounds[task + 1]]
-            if rows.size:
-                part[task, :3] = solve_by_library(graph, rows, weighted=kind)
-    found[distinct:] = found[0]
-    weighted = found[:, 4:7] if graph.weights is not None else None
-    return LayerSpectrum(graph, classes, found[:, :3], weighted)
+    found[distinct:], n_right[distinct:] = found[0], n_right[0]
+    _repair(graph, classes, found)
+    n_edges = _edges_of(graph, classes)
+    per_right, extra = convention.part_edges
+    keep = n_edges >= per_right * n_right + extra
+    keep[0] = True
+    weighted = None
+    if graph.weights is not None:
+        weighted = found[keep, 4:7] if values.size else np.zeros((1, 3))
+    return LayerSpectrum(
+        graph, n_left[keep], n_right[keep], n_edges[keep], found[keep, :3], weighted
+    )
+
+
+def _repair(graph: BipartiteGraph, classes: DegreeClasses, found: Array) -> None:
+    """Solve with a library what the kernels marked as not converged."""
+    for kind in range(found.shape[1] // 4):
+        for task in np.flatnonzero(found[:, 4 * kind + 3] == 0.0):
+            rows = classes.rows[classes.starts[task] : classes.stops[task]]
+            found[task, 4 * kind : 4 * kind + 3] = solve_by_library(graph, rows, weighted=kind == 1)
+
+
+def _edges_of(graph: BipartiteGraph, classes: DegreeClasses) -> Ints:
+    """Count the edges of every task; left nodes of a class have one degree."""
+    n_edges = classes.stops - classes.starts
+    if graph.n_edges:
+        n_edges = n_edges * graph.left_degrees[classes.rows[classes.starts]]
+    n_edges[0] = graph.n_edges
+    return n_edges

@@ -141,7 +141,7 @@ def coordinates_of(spectra: Sequence[LayerSpectrum], convention: Convention) -> 
     return Coordinates(
         layers=tuple(spectrum.graph.name for spectrum in spectra),
         values=values,
-        subgraphs=np.array([s.classes.n_left.size - 1 for s in spectra], dtype=np.int64),
+        subgraphs=np.array([s.n_left.size - 1 for s in spectra], dtype=np.int64),
         valid=np.isfinite(values[:, 0]) & np.isfinite(values[:, 2]),
         weighted=np.array([s.weighted is not None for s in spectra], dtype=np.bool_),
     )
@@ -154,8 +154,7 @@ def ramanujan_bound(left_mean: Array, right_mean: Array) -> Array:
 
 def _gaps(spectrum: LayerSpectrum, convention: Convention) -> Array:
     """Ramanujan gap and weighted spectral gap of every task, shape (n_tasks, 2)."""
-    classes = spectrum.classes
-    bound = ramanujan_bound(classes.left_mean, classes.right_mean)
+    bound = ramanujan_bound(spectrum.left_mean, spectrum.right_mean)
     gap = bound - spectrum.unweighted[:, 1]
     if convention.relative_gap:
         gap = gap / np.where(bound > 0, bound, np.nan)
@@ -167,16 +166,15 @@ def _gaps(spectrum: LayerSpectrum, convention: Convention) -> Array:
 
 def _coordinate(spectrum: LayerSpectrum, convention: Convention) -> list[float]:
     """One layer's coordinate: the whole layer's gaps, and their means over the subgraphs."""
-    classes = spectrum.classes
     gaps = _gaps(spectrum, convention)
     whole = gaps[0]
-    if not convention.whole_valid(classes.left_mean[:1], classes.right_mean[:1])[0]:
+    if not convention.whole_valid(spectrum.left_mean[:1], spectrum.right_mean[:1])[0]:
         whole = np.full(2, np.nan)
     parts = np.full(2, np.nan)
-    if classes.n_left.size > 1:
-        factor = np.ones(classes.n_left.size - 1)
+    if spectrum.n_left.size > 1:
+        factor = np.ones(spectrum.n_left.size - 1)
         if convention.size_factor:
-            n_left, n_right = classes.n_left[1:], classes.n_right[1:]
+            n_left, n_right = spectrum.n_left[1:], spectrum.n_right[1:]
             factor = np.maximum(n_left, n_right) / (n_left + n_right - 1)
         parts = (factor[:, None] * gaps[1:]).mean(axis=0)
     return [whole[0], whole[1], parts[0], parts[1]]
@@ -220,14 +218,14 @@ def spectral_columns(
 
 def _whole_layer(spectrum: LayerSpectrum, convention: Convention) -> dict[str, float]:
     """Metrics of the whole layer that are no coordinates; nan for a layer without edges."""
-    classes, graph = spectrum.classes, spectrum.graph
-    edges, n_left, n_right = classes.n_edges[0], classes.n_left[0], classes.n_right[0]
+    graph = spectrum.graph
+    edges, n_left, n_right = spectrum.n_edges[0], spectrum.n_left[0], spectrum.n_right[0]
     if not edges:
         return dict.fromkeys(WHOLE_LAYER, float("nan"))
     mu_0, mu_hat, residual = spectrum.unweighted[0]
     if spectrum.weighted is not None:
         residual = max(residual, spectrum.weighted[0, 2])
-    bound = ramanujan_bound(classes.left_mean[:1], classes.right_mean[:1])[0]
+    bound = ramanujan_bound(spectrum.left_mean[:1], spectrum.right_mean[:1])[0]
     left_mean = edges / n_left
     # RAMA23's published values count every edge in both directions.
     counted = 2 * edges if convention.name == "rama23" else edges
