@@ -47,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--convention", default="pags23", help="pags23 (default), rama23 or mge24")
     parser.add_argument("--weights", help="checkpoint with the weights to use, if not the same")
     parser.add_argument("--allow-dense", action="store_true", help="accept an unpruned network")
+    parser.add_argument("--certify", action="store_true", help="prove the singular values")
     parser.add_argument("--threads", type=int, default=1, help="threads (default 1)")
 
 
@@ -63,6 +64,7 @@ def run(arguments: argparse.Namespace) -> None:
             convention=arguments.convention,
             weights=arguments.weights,
             allow_dense=arguments.allow_dense,
+            certify=arguments.certify,
             threads=arguments.threads,
         )
         print(describe(report))

@@ -30,6 +30,8 @@ class Subject:
     convention : {"pags23", "rama23", "mge24"}
     reference : MaskSet or None
         The network from whose coordinates `full_spectrum` is measured; None for the origin.
+    certify : bool
+        Whether singular values are proved to be the two largest.
     threads : int
     """
 
@@ -37,6 +39,7 @@ class Subject:
     encoding: str = "rolled"
     convention: str = "pags23"
     reference: MaskSet | None = None
+    certify: bool = False
     threads: int = 1
 
     @cached_property

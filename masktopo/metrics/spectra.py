@@ -12,7 +12,7 @@ from masktopo._check import check_count
 from masktopo.graphs.bipartite import BipartiteGraph
 from masktopo.kernels import spectral as kernels
 from masktopo.metrics.conventions import Convention
-from masktopo.metrics.fallback import solve_by_library
+from masktopo.metrics.library import prove, solve_by_library
 from masktopo.metrics.workspace import Buffers, edge_values
 
 __all__ = ["DegreeClasses", "LayerSpectrum", "degree_classes", "layer_spectra"]
@@ -91,7 +91,11 @@ def degree_classes(graph: BipartiteGraph, convention: Convention) -> DegreeClass
 
 
 def layer_spectra(
-    graphs: Sequence[BipartiteGraph], convention: Convention, *, threads: int = 1
+    graphs: Sequence[BipartiteGraph],
+    convention: Convention,
+    *,
+    certify: bool = False,
+    threads: int = 1,
 ) -> list[LayerSpectrum]:
     """Solve every task of every layer.
 
@@ -100,6 +104,10 @@ def layer_spectra(
     graphs : sequence of BipartiteGraph
     convention : Convention
         Decides which subgraphs are tasks.
+    certify : bool
+        Prove that the values are the two largest, multiplicity included, by dense linear
+        algebra: O(n^3) in the shorter side. Otherwise the kernels' Lanczos is trusted, which
+        misses a value in fewer than 1 of 10^4 cases.
     threads : int
         Python threads that share the work; kernels release the GIL. The result does not depend
         on their number.
@@ -123,7 +131,7 @@ def layer_spectra(
     def solve(number: int) -> LayerSpectrum:
         buffers = spare.get()
         try:
-            return _solve_layer(graphs[number], convention, buffers)
+            return _solve_layer(graphs[number], convention, certify, buffers)
         finally:
             spare.put(buffers)
 
@@ -135,7 +143,9 @@ def layer_spectra(
     return [solved[number] for number in range(len(graphs))]
 
 
-def _solve_layer(graph: BipartiteGraph, convention: Convention, buffers: Buffers) -> LayerSpectrum:
+def _solve_layer(
+    graph: BipartiteGraph, convention: Convention, certify: bool, buffers: Buffers
+) -> LayerSpectrum:
     """Solve the tasks of one layer, and repair what did not converge."""
     classes = degree_classes(graph, convention)
     n_left = classes.stops - classes.starts
@@ -156,8 +166,8 @@ def _solve_layer(graph: BipartiteGraph, convention: Convention, buffers: Buffers
         n_right[:distinct],
         found[:distinct],
     )
+    _repair(graph, classes, found[:distinct], certify)
     found[distinct:], n_right[distinct:] = found[0], n_right[0]
-    _repair(graph, classes, found)
     n_edges = _edges_of(graph, classes)
     per_right, extra = convention.part_edges
     keep = n_edges >= per_right * n_right + extra
@@ -170,12 +180,20 @@ def _solve_layer(graph: BipartiteGraph, convention: Convention, buffers: Buffers
     )
 
 
-def _repair(graph: BipartiteGraph, classes: DegreeClasses, found: Array) -> None:
-    """Solve with a library what the kernels marked as not converged."""
+def _repair(graph: BipartiteGraph, classes: DegreeClasses, found: Array, certify: bool) -> None:
+    """Solve with a library what did not converge, and prove the rest where that is asked for.
+
+    Rows of nan are subgraphs that are not valid.
+    """
     for kind in range(found.shape[1] // 4):
-        for task in np.flatnonzero(found[:, 4 * kind + 3] == 0.0):
+        part = found[:, 4 * kind : 4 * kind + 4]
+        for task in np.flatnonzero(part[:, 0] > 0.0):
             rows = classes.rows[classes.starts[task] : classes.stops[task]]
-            found[task, 4 * kind : 4 * kind + 3] = solve_by_library(graph, rows, weighted=kind == 1)
+            if part[task, 3] == 0.0:
+                part[task, :3] = solve_by_library(graph, rows, weighted=kind == 1)
+            if certify:
+                pair = (part[task, 0], part[task, 1], part[task, 2])
+                part[task, :3] = prove(graph, rows, pair, weighted=kind == 1)
 
 
 def _edges_of(graph: BipartiteGraph, classes: DegreeClasses) -> Ints:

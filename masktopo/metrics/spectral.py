@@ -102,7 +102,12 @@ class Coordinates:
 
 
 def coordinates(
-    masks: MaskSet, *, convention: str = "pags23", encoding: str = "rolled", threads: int = 1
+    masks: MaskSet,
+    *,
+    convention: str = "pags23",
+    encoding: str = "rolled",
+    certify: bool = False,
+    threads: int = 1,
 ) -> Coordinates:
     """Compute the full-spectrum coordinates of every layer (PAGS23, RAMA23).
 
@@ -113,6 +118,8 @@ def coordinates(
     convention : {"pags23", "rama23", "mge24"}
         How gaps are averaged and which graphs are valid.
     encoding : {"rolled", "channel"}
+    certify : bool
+        Prove that singular values are the two largest: see `layer_spectra`.
     threads : int
         Threads that share the layers; the result does not depend on it.
 
@@ -131,7 +138,8 @@ def coordinates(
     """
     graphs = [bipartite(layer, encoding) for layer in masks.values()]
     rule = convention_named(convention)
-    return coordinates_of(layer_spectra(graphs, rule, threads=threads), rule)
+    spectra = layer_spectra(graphs, rule, certify=certify, threads=threads)
+    return coordinates_of(spectra, rule)
 
 
 def coordinates_of(spectra: Sequence[LayerSpectrum], convention: Convention) -> Coordinates:
@@ -185,6 +193,7 @@ def spectral_columns(
     *,
     convention: str = "pags23",
     reference: Array | None = None,
+    certify: bool = False,
     threads: int = 1,
 ) -> dict[str, NDArray[Any]]:
     """Compute every spectral metric of section 2 for every layer.
@@ -195,6 +204,8 @@ def spectral_columns(
     convention : {"pags23", "rama23", "mge24"}
     reference : ndarray of float64, shape (n_layers, 4), optional
         Where `full_spectrum` is measured from; the origin by default.
+    certify : bool
+        Prove that singular values are the two largest: see `layer_spectra`.
     threads : int
 
     Returns
@@ -203,7 +214,7 @@ def spectral_columns(
         Column name to values; nan where a metric is not defined.
     """
     rule = convention_named(convention)
-    spectra = layer_spectra(graphs, rule, threads=threads)
+    spectra = layer_spectra(graphs, rule, certify=certify, threads=threads)
     found = coordinates_of(spectra, rule)
     whole = [_whole_layer(spectrum, rule) for spectrum in spectra]
     columns: dict[str, NDArray[Any]] = {
@@ -257,6 +268,7 @@ def _spectral(subject: Subject) -> Findings:
         subject.graphs,
         convention=subject.convention,
         reference=reference,
+        certify=subject.certify,
         threads=subject.threads,
     )
     network = {name: mean_with_zeros(columns[name]) for name in COORDINATES}
@@ -270,8 +282,11 @@ def _spectral(subject: Subject) -> Findings:
 def _spectral_notes(subject: Subject, columns: dict[str, NDArray[Any]]) -> tuple[str, ...]:
     n_layers, n_valid = len(subject.masks), int(columns["valid"].sum())
     notes = [
+        "Singular values were proved to be the two largest (certify=True)."
+        if subject.certify
+        else "Singular values come from Lanczos; certify=True would prove them the two largest.",
         f"{n_valid} of {n_layers} layers have valid coordinates under the convention "
-        f"{subject.convention}; a network's value is the mean over all layers, others as 0."
+        f"{subject.convention}; a network's value is the mean over all layers, others as 0.",
     ]
     unknown = [name for name, layer in subject.masks.items() if layer.weight is None]
     if unknown:
