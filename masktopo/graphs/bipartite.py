@@ -1,7 +1,7 @@
 """One layer's bipartite graph: left nodes are its inputs, right nodes its outputs."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,16 @@ UInt = NDArray[np.unsignedinteger]
 Floats = NDArray[np.floating]
 
 
+class DenseLayer(NamedTuple):
+    """A layer's own arrays as a right-by-left matrix, where they lie in that order.
+
+    `mask` holds bytes 0 and 1, `weight` the signed weights (empty where they are unknown).
+    """
+
+    mask: NDArray[np.uint8]
+    weight: Floats
+
+
 @dataclass(frozen=True, eq=False)
 class BipartiteGraph:
     """A bipartite graph in CSR form by left node.
@@ -52,6 +62,9 @@ class BipartiteGraph:
         Absolute weights (rolled), or their sum over the kernel (channel, float64).
     multiplicity : ndarray of uint32, shape (n_edges,), or None
         Nonzeros of the kernel behind each edge; None where every edge is one nonzero.
+    dense : DenseLayer or None
+        Views of the layer's arrays, for algorithms that read large, hardly sparse layers as
+        they are; None where their order is not that of the biadjacency.
     """
 
     name: str
@@ -62,6 +75,7 @@ class BipartiteGraph:
     indices: UInt
     weights: Floats | None
     multiplicity: NDArray[np.uint32] | None
+    dense: DenseLayer | None = None
 
     @property
     def n_edges(self) -> int:
@@ -204,7 +218,15 @@ def _rolled(layer: LayerMask, mask: NDArray[np.uint8], weight: Floats | None) ->
         indices=indices,
         weights=None if weight is None else values,
         multiplicity=None,
+        dense=_dense(layer, mask, flat_weight),
     )
+
+
+def _dense(layer: LayerMask, mask: NDArray[np.uint8], flat_weight: Floats) -> DenseLayer | None:
+    """View the layer's own arrays, unless they had to be copied into the biadjacency's order."""
+    if layer.groups > 1 or not np.may_share_memory(mask, layer.mask):
+        return None
+    return DenseLayer(mask, flat_weight.reshape(-1, mask.shape[1]))
 
 
 def _channel(layer: LayerMask, mask: NDArray[np.uint8], weight: Floats | None) -> BipartiteGraph:

@@ -20,7 +20,25 @@ from numpy.typing import NDArray
 
 from masktopo._numba import kernel, summing_kernel
 
-__all__ = ["IN_PLACE", "MAX_STEPS", "SMALL", "Workspace", "class_spectra", "sort_by_degree"]
+__all__ = [
+    "EXACT",
+    "IN_PLACE",
+    "MAX_STEPS",
+    "SMALL",
+    "TOLERANCE",
+    "Workspace",
+    "all_count",
+    "class_spectra",
+    "dot",
+    "fill_random",
+    "is_connected",
+    "largest_two",
+    "orthogonalize",
+    "scale",
+    "sort_by_degree",
+    "subtract",
+    "tridiagonal_vector",
+]
 
 SMALL = 32
 """Shorter sides up to this size are solved directly."""
@@ -85,7 +103,7 @@ class Pair(NamedTuple):
 
 
 @summing_kernel
-def _dot(x: Floats, y: Floats) -> float:
+def dot(x: Floats, y: Floats) -> float:
     """Scalar product. O(n)."""
     total = 0.0
     for i in range(x.size):
@@ -94,21 +112,21 @@ def _dot(x: Floats, y: Floats) -> float:
 
 
 @kernel
-def _subtract(out: Floats, factor: float, x: Floats) -> None:
+def subtract(out: Floats, factor: float, x: Floats) -> None:
     """Take ``factor * x`` from `out`. O(n)."""
     for i in range(out.size):
         out[i] -= factor * x[i]
 
 
 @kernel
-def _scale(x: Floats, factor: float) -> None:
+def scale(x: Floats, factor: float) -> None:
     """Multiply `x` in place. O(n)."""
     for i in range(x.size):
         x[i] *= factor
 
 
 @kernel
-def _fill_random(out: Floats, seed: int) -> None:
+def fill_random(out: Floats, seed: int) -> None:
     """Fill with a fixed sequence in [0.25, 1.25) times random signs, by splitmix64. O(n).
 
     No entry is near 0, so that no direction starts out nearly missing on small graphs.
@@ -201,12 +219,12 @@ def _multiply_deflated(
     the first singular value itself, not to its square.
     """
     _image(indptr, indices, values, weighted, x, image)
-    _subtract(image, _dot(left, image), left)
+    subtract(image, dot(left, image), left)
     out[:] = 0.0
     for row in range(image.size):
         for slot in range(np.uint64(indptr[row]), np.uint64(indptr[row + 1])):
             out[indices[slot]] += image[row] * (values[slot] if weighted else 1.0)
-    _subtract(out, _dot(right, out), right)
+    subtract(out, dot(right, out), right)
 
 
 @kernel
@@ -245,7 +263,7 @@ def _multiply_dense(gram: Floats, x: Floats, out: Floats) -> None:
 
 
 @summing_kernel
-def _orthogonalize(basis: Floats, n: int, count: int, image: Floats) -> None:
+def orthogonalize(basis: Floats, n: int, count: int, image: Floats) -> None:
     """Take the parts along the first `count` rows of the basis from `image`. O(count n).
 
     Gram-Schmidt, the newest rows first, since they hold the largest parts; four rows at a time,
@@ -278,7 +296,7 @@ def _orthogonalize(basis: Floats, n: int, count: int, image: Floats) -> None:
 
 
 @kernel
-def _largest_two(
+def largest_two(
     alpha: Floats,
     beta: Floats,
     n: int,
@@ -339,7 +357,7 @@ def _largest_two(
 
 
 @kernel
-def _tridiagonal_vector(
+def tridiagonal_vector(
     alpha: Floats, beta: Floats, n: int, value: float, out: Floats, pivots: Floats
 ) -> None:
     """Eigenvector of a tridiagonal matrix by twisted factorisation, of norm 1. O(n)."""
@@ -365,7 +383,7 @@ def _tridiagonal_vector(
     for j in range(twist - 1, -1, -1):
         pivot = pivots[j] if abs(pivots[j]) > tiny else tiny
         out[j] = -beta[j] / pivot * out[j + 1]
-    _scale(out[:n], 1.0 / np.sqrt(_dot(out[:n], out[:n])))
+    scale(out[:n], 1.0 / np.sqrt(dot(out[:n], out[:n])))
 
 
 @kernel
@@ -379,23 +397,23 @@ def _tridiagonalize(
     for i in range(n - 2):
         alpha[i] = matrix[i * n + i]
         reflector = matrix[i * n + i + 1 : (i + 1) * n]
-        norm = np.sqrt(_dot(reflector, reflector))
+        norm = np.sqrt(dot(reflector, reflector))
         lengths[i] = 0.0
         beta[i] = 0.0
         if norm == 0.0:
             continue
         beta[i] = -norm if reflector[0] > 0.0 else norm
         reflector[0] -= beta[i]
-        lengths[i] = 0.5 * _dot(reflector, reflector)
+        lengths[i] = 0.5 * dot(reflector, reflector)
         image = scratch[: n - 1 - i]
         for row in range(i + 1, n):
             line = matrix[row * n + i + 1 : (row + 1) * n]
-            image[row - i - 1] = _dot(line, reflector) / lengths[i]
-        _subtract(image, 0.5 * _dot(image, reflector) / lengths[i], reflector)
+            image[row - i - 1] = dot(line, reflector) / lengths[i]
+        subtract(image, 0.5 * dot(image, reflector) / lengths[i], reflector)
         for row in range(i + 1, n):
             line = matrix[row * n + i + 1 : (row + 1) * n]
-            _subtract(line, reflector[row - i - 1], image)
-            _subtract(line, image[row - i - 1], reflector)
+            subtract(line, reflector[row - i - 1], image)
+            subtract(line, image[row - i - 1], reflector)
     if n > 1:
         alpha[n - 2] = matrix[(n - 2) * n + n - 2]
         beta[n - 2] = matrix[(n - 2) * n + n - 1]
@@ -409,7 +427,7 @@ def _reflect_back(matrix: Floats, n: int, lengths: Floats, vector: Floats) -> No
         if lengths[i] > 0.0:
             part = vector[i + 1 :]
             reflector = matrix[i * n + i + 1 : (i + 1) * n]
-            _subtract(part, _dot(part, reflector) / lengths[i], reflector)
+            subtract(part, dot(part, reflector) / lengths[i], reflector)
 
 
 # --- solvers: both leave two vectors, in the basis's rows FIRST_VECTOR and the next -----------
@@ -433,11 +451,11 @@ def _solve_dense(
 ) -> tuple[float, float]:
     """Two largest eigenvalues of a Gram matrix by Householder, bisection and twist. O(n^3)."""
     _tridiagonalize(gram, n, alpha, beta, lengths, scratch)
-    first, second = _largest_two(alpha, beta, n, 0.0, 0.0, EXACT, scratch)
+    first, second = largest_two(alpha, beta, n, 0.0, 0.0, EXACT, scratch)
     for which in range(2):
         vector = _line(basis, FIRST_VECTOR + which, n)
         value = first if which == 0 else second
-        _tridiagonal_vector(alpha, beta, n, value, vector, scratch)
+        tridiagonal_vector(alpha, beta, n, value, vector, scratch)
         _reflect_back(gram, n, lengths, vector)
     return first, second
 
@@ -455,11 +473,11 @@ def _combine(
     scratch: Floats,
 ) -> None:
     """Form the Ritz vector of `value` in the basis row that is kept for it. O(n steps)."""
-    _tridiagonal_vector(alpha, beta, steps, value, last, scratch)
+    tridiagonal_vector(alpha, beta, steps, value, last, scratch)
     vector = _line(basis, FIRST_VECTOR + which, n)
     vector[:] = 0.0
     for j in range(steps):
-        _subtract(vector, -last[j], _line(basis, j, n))
+        subtract(vector, -last[j], _line(basis, j, n))
 
 
 @kernel
@@ -495,9 +513,9 @@ def _lanczos(
     exhausted. Returns the values, the steps and whether it stopped. O(steps nnz + steps^2 n).
     """
     start = _line(basis, 0, n)
-    _scale(start, 1.0 / np.sqrt(_dot(start, start)))
+    scale(start, 1.0 / np.sqrt(dot(start, start)))
     dense = False
-    first = second = scale = 0.0
+    first = second = largest = 0.0
     next_check, last_check, last_ratio = 8, 0, 0.0
     for step in range(MAX_STEPS):
         # At first only where it costs no more than the steps that any graph needs.
@@ -510,21 +528,21 @@ def _lanczos(
             _multiply_dense(gram, vector, image)
         else:
             _multiply(indptr, indices, values, weighted, vector, image)
-        alpha[step] = _dot(vector, image)
-        _orthogonalize(basis, n, step + 1, image)
-        beta[step] = np.sqrt(_dot(image, image))
+        alpha[step] = dot(vector, image)
+        orthogonalize(basis, n, step + 1, image)
+        beta[step] = np.sqrt(dot(image, image))
         steps = step + 1
-        scale = max(scale, alpha[step])
-        exhausted = beta[step] <= 1e-13 * scale or steps == n
+        largest = max(largest, alpha[step])
+        exhausted = beta[step] <= 1e-13 * largest or steps == n
         if exhausted or steps >= next_check or steps == MAX_STEPS:
             low, second_low = first * (1 - 1e-10), max(second - 1e-10 * first, 0.0)
             precision = EXACT if exhausted else COARSE
-            first, second = _largest_two(alpha, beta, steps, low, second_low, precision, scratch)
+            first, second = largest_two(alpha, beta, steps, low, second_low, precision, scratch)
             if exhausted:
                 return first, second, steps, True
-            _tridiagonal_vector(alpha, beta, steps, first, last, scratch)
+            tridiagonal_vector(alpha, beta, steps, first, last, scratch)
             ratio = beta[step] * abs(last[step]) / (2 * TOLERANCE * first)
-            _tridiagonal_vector(alpha, beta, steps, second, last, scratch)
+            tridiagonal_vector(alpha, beta, steps, second, last, scratch)
             goal = max(2 * TOLERANCE * np.sqrt(first * second), 1e-12 * first)
             ratio = max(ratio, beta[step] * abs(last[step]) / goal)
             if ratio <= 1.0:
@@ -534,7 +552,7 @@ def _lanczos(
                 wait = np.log(ratio) * (steps - last_check) / np.log(last_ratio / ratio)
             last_check, last_ratio = steps, ratio
             next_check = steps + int(min(max(np.ceil(wait), 2.0), 8.0))
-        _scale(image, 1.0 / beta[step])
+        scale(image, 1.0 / beta[step])
     return first, second, MAX_STEPS, False
 
 
@@ -543,11 +561,11 @@ def _residual(
     indptr: Ints, indices: Columns, values: Values, weighted: bool, vector: Floats, image: Floats
 ) -> tuple[float, float]:
     """Rayleigh quotient of ``B^T B`` at `vector`, and the norm of what it leaves. O(nnz)."""
-    _scale(vector, 1.0 / np.sqrt(_dot(vector, vector)))
+    scale(vector, 1.0 / np.sqrt(dot(vector, vector)))
     _multiply(indptr, indices, values, weighted, vector, image)
-    quotient = _dot(vector, image)
-    _subtract(image, quotient, vector)
-    return quotient, np.sqrt(_dot(image, image))
+    quotient = dot(vector, image)
+    subtract(image, quotient, vector)
+    return quotient, np.sqrt(dot(image, image))
 
 
 @kernel
@@ -572,26 +590,26 @@ def _deflated_value(
     For values too small for a Gram matrix of the whole (below 1e-5 of the first). O(steps nnz).
     """
     _image(indptr, indices, values, weighted, right, left)
-    _scale(left, 1.0 / np.sqrt(_dot(left, left)))
+    scale(left, 1.0 / np.sqrt(dot(left, left)))
     start = _line(basis, 0, n)
-    _fill_random(start, n)
-    _subtract(start, _dot(start, right), right)
-    _scale(start, 1.0 / np.sqrt(_dot(start, start)))
+    fill_random(start, n)
+    subtract(start, dot(start, right), right)
+    scale(start, 1.0 / np.sqrt(dot(start, start)))
     value = residual = 0.0
     for step in range(min(n - 1, MAX_STEPS)):
         vector, following = _line(basis, step, n), _line(basis, step + 1, n)
         _multiply_deflated(indptr, indices, values, weighted, left, right, vector, image, following)
-        alpha[step] = max(_dot(vector, following), 0.0)
-        _orthogonalize(basis, n, step + 1, following)
-        beta[step] = np.sqrt(_dot(following, following))
-        value = _largest_two(alpha, beta, step + 1, 0.0, 0.0, EXACT, scratch)[0]
+        alpha[step] = max(dot(vector, following), 0.0)
+        orthogonalize(basis, n, step + 1, following)
+        beta[step] = np.sqrt(dot(following, following))
+        value = largest_two(alpha, beta, step + 1, 0.0, 0.0, EXACT, scratch)[0]
         if value <= (1e-15 * sigma) ** 2 or beta[step] <= 1e-13 * value:
             return np.sqrt(value), 1e-15 * sigma
-        _tridiagonal_vector(alpha, beta, step + 1, value, last, scratch)
+        tridiagonal_vector(alpha, beta, step + 1, value, last, scratch)
         residual = beta[step] * abs(last[step]) / np.sqrt(value)
         if residual <= 1e-13 * sigma:
             break
-        _scale(following, 1.0 / beta[step])
+        scale(following, 1.0 / beta[step])
     return np.sqrt(value), residual
 
 
@@ -740,7 +758,7 @@ def _copy(
 
 
 @kernel
-def _is_connected(indptr: Ints, indices: Columns, n: int, parent: Ints) -> bool:
+def is_connected(indptr: Ints, indices: Columns, n: int, parent: Ints) -> bool:
     """Whether a CSR matrix without empty rows and columns is one component. O(nnz), often less.
 
     Union-find over the columns; stops as soon as they are one.
@@ -848,14 +866,14 @@ def _components(
         if np.sqrt(norms[root]) <= second:
             break
         if in_place and 2 * norms[root] > total:
-            _fill_random(work.start[: parent.size], edges)
+            fill_random(work.start[: parent.size], edges)
             for column in range(parent.size):
                 if parent[column] < 0 or _root(parent, column) != root:
                     work.start[column] = 0.0
             pair = _solve(indptr, indices, values, parent.size, work)
         else:
             n_rows, n, size = _copy(indptr, indices, values, rows, drop, root, work)
-            _fill_random(work.start[:n], size)
+            fill_random(work.start[:n], size)
             copy, columns = work.indptr[: n_rows + 1], work.indices[:size]
             kept = work.values[: size if weighted else 0]
             pair = _solve(copy, columns, kept, n, work)
@@ -868,7 +886,7 @@ def _components(
 
 
 @kernel
-def _all_count(values: Values) -> bool:
+def all_count(values: Values) -> bool:
     """Whether no weight is so small that `_components` would leave its edge out. O(nnz)."""
     if values.size == 0:
         return False
@@ -897,7 +915,7 @@ def sort_by_degree(indptr: Ints, tally: Ints, order: Ints) -> int:
     for degree in range(tally.size - 1, 0, -1):
         tally[degree] = tally[degree - 1]
     tally[0] = 0
-    return tally[1]
+    return int(tally[1])
 
 
 @kernel
@@ -930,6 +948,7 @@ def class_spectra(
     rows: Ints,
     starts: Ints,
     stops: Ints,
+    first_task: int,
     per_right: int,
     extra: int,
     work: Workspace,
@@ -938,14 +957,16 @@ def class_spectra(
 ) -> None:
     """Two largest singular values of many tasks: ``rows[starts[t]:stops[t]]`` is task t.
 
-    `n_right` receives the right nodes that every task touches. A task but the first is solved
+    Tasks before `first_task` are left alone.
+
+    `n_right` receives the right nodes that every task touches. A task but number 0 is solved
     only if it has at least ``per_right * n_right + extra`` edges; otherwise its row is nan. Row
     t of `out` receives both values, the residual and 1.0 if it converged, for the 0/1 matrix
     and, where there are `values`, behind them for the weights. A connected task is copied once
     for both.
     """
     none = values[:0]
-    for task in range(starts.size):
+    for task in range(first_task, starts.size):
         part = rows[starts[task] : stops[task]]
         n_edges = 0
         for row in part:
@@ -963,9 +984,9 @@ def class_spectra(
         if 0 < n_edges <= IN_PLACE:
             copy, columns = work.indptr[: n_rows + 1], work.indices[:edges]
             kept = work.values[: edges if values.size else 0]
-            unweighted = _is_connected(copy, columns, n, work.parent)
-            weighted = unweighted and _all_count(kept)
-            _fill_random(work.start[:n], edges)
+            unweighted = is_connected(copy, columns, n, work.parent)
+            weighted = unweighted and all_count(kept)
+            fill_random(work.start[:n], edges)
             if unweighted and edges == n_rows * n:
                 _store(Pair(np.sqrt(float(edges)), 0.0, 0.0, True), out[task])
             elif unweighted:

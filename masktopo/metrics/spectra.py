@@ -12,6 +12,7 @@ from masktopo._check import check_count
 from masktopo.graphs.bipartite import BipartiteGraph
 from masktopo.kernels import spectral as kernels
 from masktopo.metrics.conventions import Convention
+from masktopo.metrics.dense_layers import is_hardly_sparse, solve_dense_layer
 from masktopo.metrics.library import prove, solve_by_library
 from masktopo.metrics.workspace import Buffers, edge_values
 
@@ -154,6 +155,7 @@ def _solve_layer(
     values = edge_values(graph)
     found = np.zeros((n_left.size, 8 if values.size else 4))
     n_right = np.empty(n_left.size, np.int64)
+    solved = _solve_whole(graph, found[0], n_right)
     kernels.class_spectra(
         graph.indptr,
         graph.indices,
@@ -161,6 +163,7 @@ def _solve_layer(
         classes.rows,
         classes.starts[:distinct],
         classes.stops[:distinct],
+        int(solved),
         *convention.part_edges,
         buffers.workspace(graph),
         n_right[:distinct],
@@ -178,6 +181,19 @@ def _solve_layer(
     return LayerSpectrum(
         graph, n_left[keep], n_right[keep], n_edges[keep], found[keep, :3], weighted
     )
+
+
+def _solve_whole(graph: BipartiteGraph, found: Array, n_right: Ints) -> bool:
+    """Solve the whole layer by its dense matrix where that pays; say whether it was."""
+    if not is_hardly_sparse(graph):
+        return False
+    for kind in range(found.size // 4):
+        pair = solve_dense_layer(graph, weighted=kind == 1)
+        if pair is None:
+            return False
+        found[4 * kind : 4 * kind + 4] = pair
+    n_right[0] = graph.n_right
+    return True
 
 
 def _repair(graph: BipartiteGraph, classes: DegreeClasses, found: Array, certify: bool) -> None:
