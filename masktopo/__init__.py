@@ -15,6 +15,9 @@ _HOMES = {
     "TopologyReport": "masktopo.report",
     "analyze": "masktopo.analysis",
     "analyze_many": "masktopo.analysis",
+    "compare": "masktopo.comparison",
+    "null_scores": "masktopo.metrics.nulls",
+    "multipartite": "masktopo.graphs.multipartite",
     "prune": "masktopo.pruning.prune",
     "pags": "masktopo.sampling.sampler",
     "PagsResult": "masktopo.sampling.result",
@@ -28,14 +31,25 @@ _HOMES = {
 }
 
 if TYPE_CHECKING:
+    from masktopo._warmup import warmup as warmup
     from masktopo.analysis import analyze as analyze
     from masktopo.analysis import analyze_many as analyze_many
+    from masktopo.comparison import compare as compare
     from masktopo.errors import MasktopoError as MasktopoError
     from masktopo.errors import MasktopoWarning as MasktopoWarning
+    from masktopo.graphs.multipartite import multipartite as multipartite
     from masktopo.masks.layer import LayerMask as LayerMask
     from masktopo.masks.load import load_masks as load_masks
     from masktopo.masks.maskset import MaskSet as MaskSet
+    from masktopo.metrics.nulls import null_scores as null_scores
+    from masktopo.pruning.prune import prune as prune
     from masktopo.report import TopologyReport as TopologyReport
+    from masktopo.sampling.result import PagsResult as PagsResult
+    from masktopo.sampling.sampler import pags as pags
+    from masktopo.study.correlate import correlate as correlate
+    from masktopo.training.result import TrainingResult as TrainingResult
+    from masktopo.training.train import train as train
+    from masktopo.training.train import train_many as train_many
 
 __all__ = ["__version__", *_HOMES]
 

@@ -21,7 +21,7 @@ def warmup(*, progress: bool | None = None) -> None:
     Takes seconds to about a minute the first time on a machine, and a fraction of a second
     later. Nothing has to be warmed up: kernels compile when they are first used.
     """
-    from masktopo import LayerMask, MaskSet, analyze
+    from masktopo import LayerMask, MaskSet, analyze, null_scores
 
     rng = np.random.default_rng(0)
     cases = [(encoding, weights) for encoding in ("rolled", "channel") for weights in (False, True)]
@@ -32,4 +32,7 @@ def warmup(*, progress: bool | None = None) -> None:
             mask = rng.random(shape) < 0.3
             weight = rng.standard_normal(shape).astype(np.float32) if weighted else None
             layers.append(LayerMask(name, mask, weight, kind))
-        analyze(MaskSet(layers), encoding=encoding)
+        masks = MaskSet(layers)
+        analyze(masks, encoding=encoding)
+        for against in ("shuffle", "degree"):
+            null_scores(masks, against=against, metrics="density", n=1, progress=False)

@@ -4,10 +4,13 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from masktopo._check import check_choice, check_count
+from masktopo._random import Rng
 from masktopo.graphs.bipartite import LAYER_ENCODINGS
 from masktopo.masks.load import load_masks
 from masktopo.metrics.conventions import CONVENTIONS
 from masktopo.metrics.family import Family, Findings, Subject
+from masktopo.metrics.null_masks import NULL_MODELS
+from masktopo.metrics.nulls import null_findings, null_table
 from masktopo.metrics.registry import requested
 from masktopo.report import TopologyReport, make_report
 
@@ -25,7 +28,11 @@ def analyze(
     weights: Any = None,
     convention: str = "pags23",
     reference: Any = None,
+    against: str | None = None,
+    draws: int = 100,
+    rng: Rng = 0,
     allow_dense: bool = False,
+    certify: bool = False,
     threads: int = 1,
 ) -> TopologyReport:
     """Measure the topology of a network's masks, layer by layer and end to end.
@@ -35,8 +42,8 @@ def analyze(
     source : path, state dict, dict of masks, torch.nn.Module or MaskSet
         Anything that `load_masks` takes. Files are never allowed to run code.
     metrics : str or iterable of str
-        Families (``"density"``, ``"degrees"``, ``"spectral"``, ``"paths"``), single metrics, or
-        ``"all"``. Densities always come along.
+        Families (``"density"``, ``"spectral"``, ``"paths"``, ``"expansion"``, ``"degrees"``,
+        ``"patterns"``), single metrics, or ``"all"``. Densities always come along.
     encoding : {"rolled", "channel"}
         Encoding of the layer metrics; end-to-end metrics use ``channel``.
     weights : path, state dict, torch.nn.Module or MaskSet, optional
@@ -46,10 +53,21 @@ def analyze(
         How spectral gaps are averaged and which graphs are valid.
     reference : source, optional
         The network from whose coordinates `full_spectrum` is measured; the origin by default.
+    against : {"shuffle", "degree"}, optional
+        A null model. Every metric that it can vary gets two more columns (and entries of the
+        network), ``<metric>_z`` and ``<metric>_p``: see `masktopo.metrics.nulls.null_scores`,
+        which gives the full table.
+    draws : int
+        Draws of the null model.
+    rng : int, Generator or None
+        Seed of the null model.
     allow_dense : bool
         Accept a file with neither masks nor zeros.
+    certify : bool
+        Prove that singular values are the two largest, multiplicity included, by dense linear
+        algebra; slow for layers whose shorter side has thousands of nodes.
     threads : int
-        Threads that share the layers. The numbers do not depend on it.
+        Threads that share the layers, or the draws. The numbers do not depend on it.
 
     Returns
     -------
@@ -63,7 +81,8 @@ def analyze(
 
     Notes
     -----
-    Time is linear in the edges, with some 10 to 60 passes over a layer for its singular values.
+    Time is linear in the edges, with some 10 to 60 passes over a layer for its singular values;
+    expansion costs several times that, so ask for ``metrics="spectral"`` where time matters.
     Peak memory beside the masks: the layers' graphs (2 or 4 bytes an edge, 4 or 8 more with
     weights) and one workspace a thread.
 
@@ -82,6 +101,8 @@ def analyze(
     check_choice("encoding", encoding, LAYER_ENCODINGS)
     check_choice("convention", convention, CONVENTIONS)
     check_count("threads", threads)
+    if against is not None:
+        check_choice("against", against, NULL_MODELS)
     families = requested(metrics)
     masks = load_masks(source, allow_dense=allow_dense)
     weights_used = "as found beside the masks"
@@ -90,16 +111,22 @@ def analyze(
         weights_used = f"given: {_name_of(weights)}"
     elif not masks.has_weights:
         weights_used = "none, or not for every layer"
-    against = None if reference is None else load_masks(reference, allow_dense=True)
-    subject = Subject(masks, encoding, convention, against, threads)
+    origin = None if reference is None else load_masks(reference, allow_dense=True)
+    subject = Subject(masks, encoding, convention, origin, certify, threads)
     found = [_only(family, family.compute(subject), wanted) for family, wanted in families]
+    compared = "no null model"
+    if against is not None:
+        table = null_table(subject, families, against=against, n=draws, rng=rng)
+        found.append(null_findings(table, list(masks)))
+        compared = f"{against}, {draws} draws, seed {table.attrs['seed']}"
     settings = {
         "source": masks.source,
         "digest": masks.digest,
         "encoding": encoding,
         "convention": convention,
         "weights": weights_used,
-        "reference": "origin" if against is None else against.source,
+        "reference": "origin" if origin is None else origin.source,
+        "against": compared,
     }
     return make_report(list(masks), found, settings)
 

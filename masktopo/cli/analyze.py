@@ -48,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", help="checkpoint with the weights to use, if not the same")
     parser.add_argument("--allow-dense", action="store_true", help="accept an unpruned network")
     parser.add_argument("--certify", action="store_true", help="prove the singular values")
+    parser.add_argument("--against", help="null model: shuffle or degree; adds z-scores")
     parser.add_argument("--threads", type=int, default=1, help="threads (default 1)")
 
 
@@ -65,6 +66,7 @@ def run(arguments: argparse.Namespace) -> None:
             weights=arguments.weights,
             allow_dense=arguments.allow_dense,
             certify=arguments.certify,
+            against=arguments.against,
             threads=arguments.threads,
         )
         print(describe(report))

@@ -3,15 +3,17 @@
 from collections.abc import Iterable
 
 from masktopo._check import check_choice
+from masktopo.metrics.expansion import EXPANSION
 from masktopo.metrics.family import Family
 from masktopo.metrics.path_family import PATHS
+from masktopo.metrics.patterns import PATTERNS
 from masktopo.metrics.sizes import DEGREES, DENSITY
 from masktopo.metrics.spectral import SPECTRAL
 
 __all__ = ["FAMILIES", "requested"]
 
 FAMILIES: dict[str, Family] = {
-    family.name: family for family in (DENSITY, SPECTRAL, PATHS, DEGREES)
+    family.name: family for family in (DENSITY, SPECTRAL, PATHS, EXPANSION, DEGREES, PATTERNS)
 }
 """Families by name, in the order of their columns."""
 

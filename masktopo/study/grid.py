@@ -116,7 +116,7 @@ def run_cell(grid: Grid, cell: Cell, folder: Path) -> dict[str, Any]:
     )
     path = folder / "masks" / f"{cell.name}.pt"
     _save_checkpoint(_masks_of(grid, cell, model, data), model, path)
-    report = analyze(path)
+    report = analyze(path, metrics=["spectral", "paths"])
     result = train(
         model,
         load_masks(path),
