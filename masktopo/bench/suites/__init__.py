@@ -1,0 +1,1 @@
+"""The suites of the benchmark, one file each, and their registry."""
