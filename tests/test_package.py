@@ -19,7 +19,7 @@ HEAVY = ["torch", "matplotlib", "igraph", "numba", "pandas", "scipy"]
 
 # A module imports only from its own layer and from those to the left of it.
 LAYERS = (
-    ("errors", "_check", "_random", "_numba", "_files", "_progress"),
+    ("errors", "_check", "_random", "_numba", "_files", "_progress", "_threads"),
     ("masks",),
     ("kernels",),
     ("graphs",),

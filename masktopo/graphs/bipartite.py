@@ -1,5 +1,6 @@
 """One layer's bipartite graph: left nodes are its inputs, right nodes its outputs."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -7,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from masktopo._check import check_choice
+from masktopo._threads import map_threads
 from masktopo.kernels import csr
 from masktopo.masks.layer import LayerMask
 
@@ -17,6 +19,7 @@ __all__ = [
     "LAYER_ENCODINGS",
     "BipartiteGraph",
     "bipartite",
+    "bipartite_graphs",
     "left_size",
     "output_by_input",
     "right_size",
@@ -135,6 +138,18 @@ def bipartite(layer: LayerMask, encoding: str = "rolled") -> BipartiteGraph:
     weight = None if layer.weight is None else output_by_input(layer, layer.weight)
     encode = _rolled if encoding == "rolled" else _channel
     return encode(layer, mask.view(np.uint8), weight)
+
+
+def bipartite_graphs(
+    layers: Iterable[LayerMask], encoding: str = "rolled", *, threads: int = 1
+) -> list[BipartiteGraph]:
+    """Encode several layers, on several threads; see `bipartite`."""
+    return map_threads(
+        lambda layer: bipartite(layer, encoding),
+        list(layers),
+        threads,
+        cost=lambda layer: layer.size,
+    )
 
 
 def right_size(layer: LayerMask) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masktopo.graphs.bipartite import BipartiteGraph, bipartite
+from masktopo.graphs.bipartite import BipartiteGraph, bipartite_graphs
 from masktopo.masks.maskset import MaskSet
 
 __all__ = ["Family", "Findings", "Subject"]
@@ -45,7 +45,7 @@ class Subject:
     @cached_property
     def graphs(self) -> list[BipartiteGraph]:
         """Bipartite graph of every layer, built once for all families."""
-        return [bipartite(layer, self.encoding) for layer in self.masks.values()]
+        return bipartite_graphs(self.masks.values(), self.encoding, threads=self.threads)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,6 @@
 """Singular values of layers and of their left-regular subgraphs, on one or several threads."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from queue import SimpleQueue
 
@@ -9,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from masktopo._check import check_count
+from masktopo._threads import map_threads
 from masktopo.graphs.bipartite import BipartiteGraph
 from masktopo.kernels import spectral as kernels
 from masktopo.metrics.conventions import Convention
@@ -124,24 +124,18 @@ def layer_spectra(
     workspace a thread, sized for the largest layer.
     """
     check_count("threads", threads)
-    order = sorted(range(len(graphs)), key=lambda number: -graphs[number].n_edges)
     spare: SimpleQueue[Buffers] = SimpleQueue()
     for _ in range(threads):
         spare.put(Buffers())
 
-    def solve(number: int) -> LayerSpectrum:
+    def solve(graph: BipartiteGraph) -> LayerSpectrum:
         buffers = spare.get()
         try:
-            return _solve_layer(graphs[number], convention, certify, buffers)
+            return _solve_layer(graph, convention, certify, buffers)
         finally:
             spare.put(buffers)
 
-    if threads == 1:
-        solved = dict(zip(order, map(solve, order), strict=True))
-    else:
-        with ThreadPoolExecutor(threads) as pool:
-            solved = dict(zip(order, pool.map(solve, order), strict=True))
-    return [solved[number] for number in range(len(graphs))]
+    return map_threads(solve, graphs, threads, cost=lambda graph: graph.n_edges)
 
 
 def _solve_layer(
