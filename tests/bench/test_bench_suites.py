@@ -12,10 +12,14 @@ from masktopo.bench.cases import Grid
 from masktopo.bench.command import DEFAULT_SUITES, SUITE_NAMES
 from masktopo.bench.masks import MASKS, make_masks
 from masktopo.bench.networks import NETWORKS, shapes_of
+from masktopo.bench.suites import parts
 from masktopo.bench.suites.registry import SUITES
+from masktopo.graphs.bipartite import bipartite
 from masktopo.graphs.multipartite import multipartite
 from masktopo.masks.layer import LayerMask
 from masktopo.masks.maskset import MaskSet
+from masktopo.metrics.conventions import CONVENTIONS
+from masktopo.metrics.spectra import layer_spectra
 from masktopo.metrics.spectral import coordinates
 
 GRIDS = [
@@ -153,3 +157,14 @@ def test_a_kept_weight_of_zero_stays_an_edge_for_all_of_the_pipeline():
         own = next(iter(answers.values()))
         for other, answer in answers.items():
             assert task.difference(own, answer) <= task.table[other].tolerance, other
+
+
+def test_parts_take_a_layer_without_edges():
+    """SNIP at a low density empties layers, and the bench must go on."""
+    empty = bipartite(LayerMask("fc", np.zeros((5, 4), bool), np.ones((5, 4), np.float32)))
+    full = bipartite(LayerMask("fc", np.ones((5, 4), bool), np.ones((5, 4), np.float32)))
+    found = parts._class_sizes(parts._classes([empty, full]))
+    assert found.tolist() == [[4.0, 5.0]]
+    spectra = layer_spectra([empty, full], CONVENTIONS["pags23"])
+    values = parts._spectrum_values(spectra)
+    assert parts._spectrum_difference(values, values) == 0.0

@@ -64,7 +64,9 @@ def _classes(graphs: Graphs) -> list[tuple[BipartiteGraph, DegreeClasses]]:
 def _class_sizes(found: Sequence[tuple[BipartiteGraph, DegreeClasses]]) -> Array:
     """Left nodes and degree of every class; the first task is the whole layer."""
     tables = [
-        np.column_stack([c.stops - c.starts, graph.left_degrees[c.rows[c.starts]]])[1:]
+        np.column_stack(
+            [(c.stops - c.starts)[1:], graph.left_degrees[c.rows[c.starts[1:]]]],
+        )
         for graph, c in found
     ]
     return np.concatenate(tables).astype(np.float64)
@@ -84,7 +86,8 @@ def _spectrum_values(found: Sequence[LayerSpectrum]) -> Array:
 def _spectrum_difference(own: Array, other: Array) -> float:
     if own.shape != other.shape:
         return float("inf")
-    return float((np.abs(own - other) / own[:, :1]).max(initial=0.0))
+    scale = np.maximum(own[:, :1], np.finfo(np.float64).tiny)  # a layer without edges has zeros
+    return float((np.abs(own - other) / scale).max(initial=0.0))
 
 
 def csr_passes(masks: MaskSet) -> Iterator[Pass]:
