@@ -107,6 +107,7 @@ def test_a_plot_needs_two_sizes(tmp_path):
 
 
 def test_the_plot_is_a_png(tmp_path):
+    before = plt.get_fignums()
     save_plot(_rows(), tmp_path / "new" / "cost.png")
     assert (tmp_path / "new" / "cost.png").read_bytes()[:4] == b"\x89PNG"
-    assert not plt.get_fignums()
+    assert plt.get_fignums() == before
