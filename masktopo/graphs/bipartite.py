@@ -206,8 +206,7 @@ def _rolled(layer: LayerMask, mask: NDArray[np.uint8], weight: Floats | None) ->
     words, tail = flat[:whole].view(np.uint64), flat[whole:]
     rows_per_group = max(n_right // layer.groups, 1)
     indptr = np.zeros(columns * layer.groups + 1, np.int64)
-    csr.count_left(mask, rows_per_group, indptr[1:])
-    np.cumsum(indptr, out=indptr)
+    csr.count_left(mask, rows_per_group, indptr)
     indices, values = _edge_arrays(n_right, indptr, None if weight is None else weight.dtype)
     flat_weight = values if weight is None else weight.reshape(-1)
     cursor = indptr[:-1].copy()

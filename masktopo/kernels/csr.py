@@ -30,11 +30,12 @@ GATHER_BITS = np.uint64(0x0102040810204080)
 
 
 @kernel
-def count_left(mask: NDArray[np.uint8], rows_per_group: int, counts: NDArray[np.int64]) -> None:
-    """Add the degree of every left node to `counts`. O(size), in vector registers.
+def count_left(mask: NDArray[np.uint8], rows_per_group: int, indptr: NDArray[np.int64]) -> None:
+    """Turn zeros into the row pointers of the left nodes. O(size), in vector registers.
 
     `mask` has shape ``(right, left within the group)`` and holds bytes 0 and 1.
     """
+    counts = indptr[1:]
     n_right, columns = mask.shape
     for row in range(n_right):
         base = (row // rows_per_group) * columns
@@ -42,6 +43,8 @@ def count_left(mask: NDArray[np.uint8], rows_per_group: int, counts: NDArray[np.
         line = mask[row]
         for column in range(columns):
             degrees[column] += line[column]
+    for left in range(counts.size):
+        indptr[left + 1] += indptr[left]
 
 
 @kernel

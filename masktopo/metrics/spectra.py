@@ -77,8 +77,7 @@ class LayerSpectrum:
 
 def degree_classes(graph: BipartiteGraph, convention: Convention) -> DegreeClasses:
     """List the whole layer and its left-regular subgraphs of enough left nodes. O(n_left)."""
-    largest = int(np.diff(graph.indptr).max(initial=0))
-    tally = np.zeros(largest + 2, np.int64)
+    tally = np.zeros(graph.n_right + 2, np.int64)
     order = np.empty(graph.n_left, np.int64)
     isolated = kernels.sort_by_degree(graph.indptr, tally, order)
     counts = np.diff(tally)
@@ -210,6 +209,7 @@ def _edges_of(graph: BipartiteGraph, classes: DegreeClasses) -> Ints:
     """Count the edges of every task; left nodes of a class have one degree."""
     n_edges = classes.stops - classes.starts
     if graph.n_edges:
-        n_edges = n_edges * graph.left_degrees[classes.rows[classes.starts]]
+        firsts = classes.rows[classes.starts]
+        n_edges = n_edges * (graph.indptr[firsts + 1] - graph.indptr[firsts])
     n_edges[0] = graph.n_edges
     return n_edges
