@@ -1,4 +1,4 @@
-"""Dense masks to CSR by left node, and small CSR helpers.
+"""Dense masks to CSR by left node.
 
 A mask comes as its bytes in the order ``(right, left within the group)``: row ``r`` of the
 matrix is right node ``r``, and column ``c`` of group ``g`` is left node ``g * columns + c``.
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from masktopo._numba import kernel
 
-__all__ = ["count_channel", "count_left", "fill_channel", "fill_left", "transpose"]
+__all__ = ["count_channel", "count_left", "fill_channel", "fill_left"]
 
 
 PLACES = np.array(
@@ -157,29 +157,3 @@ def fill_channel(
                 if weighted:
                     values[slot] = total
                 cursor[base + channel] = slot + 1
-
-
-@kernel
-def transpose(
-    indptr: NDArray[np.int64],
-    indices: NDArray[np.unsignedinteger],
-    turned_indptr: NDArray[np.int64],
-    turned_indices: NDArray[np.unsignedinteger],
-    order: NDArray[np.int64],
-) -> None:
-    """Turn a CSR matrix; ``order`` gives the old slot of every new one. O(rows + nnz).
-
-    `turned_indptr` has one place more than the matrix has columns and starts as zeros.
-    """
-    for slot in range(indices.size):
-        turned_indptr[np.int64(indices[slot]) + 1] += 1
-    for column in range(turned_indptr.size - 1):
-        turned_indptr[column + 1] += turned_indptr[column]
-    cursor = turned_indptr[:-1].copy()
-    for row in range(indptr.size - 1):
-        for slot in range(indptr[row], indptr[row + 1]):
-            column = int(np.int64(indices[slot]))
-            place = cursor[column]
-            turned_indices[place] = row
-            order[place] = slot
-            cursor[column] = place + 1

@@ -688,6 +688,43 @@ def _root(parent: Ints, node: int) -> int:
 
 
 @kernel
+def _tally(
+    indptr: Ints,
+    indices: Columns,
+    values: Values,
+    rows: Ints,
+    drop: float,
+    root: int,
+    work: Workspace,
+) -> tuple[int, int]:
+    """List the rows to copy in ``work.kept`` and right degrees in ``work.name``; count both sides.
+
+    Edges of weight at most `drop` do not count. With `root` at least 0 only rows of that
+    component (in ``work.parent``) do. O(nnz + right nodes).
+    """
+    weighted = values.size > 0
+    degrees, kept = work.name, work.kept
+    degrees[:] = 0
+    n_left = 0
+    for row in rows:
+        found = False
+        for slot in range(np.uint64(indptr[row]), np.uint64(indptr[row + 1])):
+            if weighted and values[slot] <= drop:
+                continue
+            if root >= 0 and not found and _root(work.parent, int(indices[slot])) != root:
+                break
+            found = True
+            degrees[indices[slot]] += 1
+        if found:
+            kept[n_left] = row
+            n_left += 1
+    n_right = 0
+    for degree in degrees:
+        n_right += 1 if degree > 0 else 0
+    return n_left, n_right
+
+
+@kernel
 def _copy(
     indptr: Ints,
     indices: Columns,
@@ -699,30 +736,12 @@ def _copy(
 ) -> tuple[int, int, int]:
     """Copy a task, or one component of it, into the workspace: its longer side as rows.
 
-    Edges of weight at most `drop` are left out. With `root` at least 0 only rows of that
-    component (in ``work.parent``) are copied. Returns rows, columns and edges of the copy,
-    where columns ascend within rows. Two passes. O(nnz + right nodes).
+    `drop` and `root` choose as in `_tally`. Returns rows, columns and edges of the copy, where
+    columns ascend within rows. Two passes. O(nnz + right nodes).
     """
-    weighted = values.size > 0
+    n_left, n_right = _tally(indptr, indices, values, rows, drop, root, work)
+    weighted, turned = values.size > 0, n_left < n_right
     name, kept, copy = work.name, work.kept, work.indptr
-    name[:] = 0
-    n_left = 0
-    for row in rows:
-        found = False
-        for slot in range(np.uint64(indptr[row]), np.uint64(indptr[row + 1])):
-            if weighted and values[slot] <= drop:
-                continue
-            if root >= 0 and not found and _root(work.parent, int(indices[slot])) != root:
-                break
-            found = True
-            name[indices[slot]] += 1
-        if found:
-            kept[n_left] = row
-            n_left += 1
-    n_right = 0
-    for degree in name:
-        n_right += 1 if degree > 0 else 0
-    turned = n_left < n_right
     touched = edges = 0
     for column in range(name.size):
         degree = name[column]

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from masktopo.errors import ArgumentError
 from masktopo.graphs.bipartite import bipartite, kernel_size, left_size, right_size
-from masktopo.kernels import csr
 from masktopo.masks.layer import LayerMask
 from tests.naive.encodings import naive_edges
 
@@ -223,18 +222,3 @@ def test_unknown_encoding():
     layer = LayerMask("fc", np.ones((2, 2), dtype=bool))
     with pytest.raises(ArgumentError, match=r"encoding='flat' is not one of 'rolled', 'channel'"):
         bipartite(layer, "flat")
-
-
-@settings(max_examples=60)
-@given(layers())
-def test_transpose_turns_rows_into_columns(layer):
-    graph = bipartite(layer)
-    indptr = np.zeros(graph.n_right + 1, np.int64)
-    indices, order = np.empty(graph.n_edges, np.uint32), np.empty(graph.n_edges, np.int64)
-    csr.transpose(graph.indptr, graph.indices, indptr, indices, order)
-    left = np.repeat(np.arange(graph.n_left), graph.left_degrees)
-    edges = sorted((right, left) for left, right in naive_edges(layer, "rolled"))
-    right = np.repeat(np.arange(graph.n_right), np.diff(indptr))
-    assert list(zip(right.tolist(), indices.tolist(), strict=True)) == edges
-    assert left[order].tolist() == indices.tolist()
-    assert graph.indices[order].tolist() == right.tolist()
