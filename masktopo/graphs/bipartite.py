@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,22 @@ UInt = NDArray[np.unsignedinteger]
 Floats = NDArray[np.floating]
 
 
+class Shaped(Protocol):
+    """What tells a layer's sizes."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the weight."""
+
+    @property
+    def kind(self) -> str:
+        """A key of `masktopo.masks.layer.KINDS`."""
+
+    @property
+    def groups(self) -> int:
+        """Groups of a convolution."""
+
+
 class DenseLayer(NamedTuple):
     """A layer's own arrays as a right-by-left matrix, where they lie in that order.
 
@@ -65,6 +81,8 @@ class BipartiteGraph:
         Absolute weights (rolled), or their sum over the kernel (channel, float64).
     multiplicity : ndarray of uint32, shape (n_edges,), or None
         Nonzeros of the kernel behind each edge; None where every edge is one nonzero.
+    squares : ndarray of float64, shape (n_edges,), or None
+        Sum of the squared weights over the kernel (channel); None where an edge is one weight.
     dense : DenseLayer or None
         Views of the layer's arrays, for algorithms that read large, hardly sparse layers as
         they are; None where their order is not that of the biadjacency.
@@ -78,6 +96,7 @@ class BipartiteGraph:
     indices: UInt
     weights: Floats | None
     multiplicity: NDArray[np.uint32] | None
+    squares: NDArray[np.float64] | None = None
     dense: DenseLayer | None = None
 
     @property
@@ -152,21 +171,21 @@ def bipartite_graphs(
     )
 
 
-def right_size(layer: LayerMask) -> int:
+def right_size(layer: Shaped) -> int:
     """Return the number of output channels or neurons of `layer`."""
     if layer.kind.startswith("conv_transpose"):
         return layer.shape[1] * layer.groups
     return layer.shape[1] if layer.kind == "embedding" else layer.shape[0]
 
 
-def left_size(layer: LayerMask) -> int:
+def left_size(layer: Shaped) -> int:
     """Return the number of input channels or neurons of `layer`."""
     if layer.kind.startswith("conv_transpose") or layer.kind == "embedding":
         return layer.shape[0]
     return layer.shape[1] * layer.groups
 
 
-def kernel_size(layer: LayerMask) -> int:
+def kernel_size(layer: Shaped) -> int:
     """Return the number of kernel places: 1 for a linear layer, 9 for a 3x3 convolution."""
     return int(np.prod(layer.shape[2:], dtype=np.int64))
 
@@ -248,12 +267,14 @@ def _channel(layer: LayerMask, mask: NDArray[np.uint8], weight: Floats | None) -
     indptr = np.zeros(left_size(layer) + 1, np.int64)
     csr.count_channel(mask, places, layer.groups, indptr[1:])
     np.cumsum(indptr, out=indptr)
-    dtype = None if weight is None else np.dtype(np.float64)
-    indices, values = _edge_arrays(n_right, indptr, dtype)
+    indices, _ = _edge_arrays(n_right, indptr, None)
+    sums, squares = np.empty((2, 0 if weight is None else indices.size))
     multiplicity = np.empty(indices.size, np.uint32)
     flat_weight = np.empty((0, 0), np.float32) if weight is None else weight
     cursor = indptr[:-1].copy()
-    csr.fill_channel(mask, flat_weight, places, layer.groups, cursor, indices, multiplicity, values)
+    csr.fill_channel(
+        mask, flat_weight, places, layer.groups, cursor, indices, multiplicity, sums, squares
+    )
     return BipartiteGraph(
         name=layer.name,
         encoding="channel",
@@ -261,8 +282,9 @@ def _channel(layer: LayerMask, mask: NDArray[np.uint8], weight: Floats | None) -
         n_right=n_right,
         indptr=indptr,
         indices=indices,
-        weights=None if weight is None else values,
+        weights=None if weight is None else sums,
         multiplicity=multiplicity,
+        squares=None if weight is None else squares,
     )
 
 

@@ -2,61 +2,60 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from masktopo._check import check_choice, join_names
-from masktopo.errors import WiringError
-from masktopo.graphs.bipartite import BipartiteGraph, bipartite, left_size, right_size
+from masktopo._check import check_choice
+from masktopo.errors import ArgumentError, WiringError
+from masktopo.graphs.channel_edges import channel_edges
+from masktopo.graphs.edges import Edges
+from masktopo.graphs.fitting import as_used, fitted
+from masktopo.graphs.implicit import EdgeMap
 from masktopo.graphs.order import wiring_from_order
-from masktopo.graphs.wiring import Link, Source, Wiring
+from masktopo.graphs.unrolled_maps import choose_explicit, unrolled_map
+from masktopo.graphs.wiring import Link, Wiring
 from masktopo.masks.layer import LayerMask
 from masktopo.masks.maskset import MaskSet
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-__all__ = ["NETWORK_ENCODINGS", "EdgeBlock", "MultipartiteGraph", "multipartite"]
+__all__ = ["NETWORK_ENCODINGS", "REPRESENTATIONS", "EdgeBlock", "MultipartiteGraph", "multipartite"]
 
-NETWORK_ENCODINGS = ("channel",)
+NETWORK_ENCODINGS = ("channel", "unrolled")
+
+REPRESENTATIONS = ("auto", "explicit", "matrix-free")
 
 
 @dataclass(frozen=True, eq=False)
 class EdgeBlock:
-    """The edges of one link that leave one of its sources, in CSR form by left node.
+    """The edges of one link that leave one node set.
 
     Attributes
     ----------
-    layer : str or None
-        The layer's name; None for a skip.
     link : int
-        Index of the link in the wiring. A link has one block per source, a layer that is used
-        several times has several links.
+        Index of the link in the wiring. A link has one block per node set that it reads.
+    layer : str or None
+        The layer's name; None for a skip and for attention.
+    mark : {"layer", "skip", "mixing"}
+    on_paths : bool
+        Whether paths run along the edges.
     source, target : str
-        The node sets; row ``i`` is node ``i`` of the source, and indices count in the target.
-    indptr : ndarray of int64, shape (source nodes + 1,)
-    indices : ndarray of uint32, shape (n_edges,)
-    multiplicity : ndarray of uint32, shape (n_edges,)
-        Weights (nonzero entries) behind each edge.
-    weights : ndarray of float64, shape (n_edges,), or None
-        Sum of their absolute values; 1 for skips.
+        Names of the node sets on the left and on the right.
+    edges : EdgeMap
+        `masktopo.graphs.edges.Edges`, which lists them, or a map that never does.
     """
 
-    layer: str | None
     link: int
+    layer: str | None
+    mark: str
+    on_paths: bool
     source: str
     target: str
-    indptr: NDArray[np.int64]
-    indices: NDArray[np.uint32]
-    multiplicity: NDArray[np.uint32]
-    weights: NDArray[np.float64] | None
-
-    @property
-    def n_edges(self) -> int:
-        """Number of edges, multiplicities not counted."""
-        return self.indices.size
+    edges: EdgeMap
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,12 +65,12 @@ class MultipartiteGraph:
     Attributes
     ----------
     masks : MaskSet
-        The masks that the edges were taken from.
+        The masks that the edges were taken from, of the wiring's layers.
     wiring : Wiring
-    encoding : str
-        ``"channel"``: one node per channel or neuron.
+    encoding : {"channel", "unrolled"}
     offsets : ndarray of int64, shape (node sets + 1,)
-        Node set ``i`` of the wiring has the nodes ``offsets[i]`` up to ``offsets[i + 1]``.
+        Node set ``i`` of the wiring has the nodes ``offsets[i]`` up to ``offsets[i + 1]``: its
+        channels, or in ``unrolled`` its elements in row-major order.
     blocks : tuple of EdgeBlock
         In topological order.
     """
@@ -89,11 +88,16 @@ class MultipartiteGraph:
 
     @property
     def n_edges(self) -> int:
-        """Number of edges, skips included and multiplicities not counted.
+        """Number of edges, skips and attention included and multiplicities not counted.
 
         Where several blocks join the same two nodes, each has its own edge.
         """
-        return sum(block.n_edges for block in self.blocks)
+        return sum(block.edges.n_edges for block in self.blocks)
+
+    @property
+    def is_explicit(self) -> bool:
+        """Whether every edge is listed."""
+        return all(isinstance(block.edges, Edges) for block in self.blocks)
 
     @property
     def inputs(self) -> NDArray[np.bool_]:
@@ -107,8 +111,7 @@ class MultipartiteGraph:
 
     def span(self, name: str) -> slice:
         """Return the range of the nodes of the set `name`."""
-        index = [nodes.name for nodes in self.wiring.nodes].index(name)
-        return slice(int(self.offsets[index]), int(self.offsets[index + 1]))
+        return self._spans[name]
 
     def to_scipy(self, *, weighted: bool = False) -> "csr_array":
         """Return the adjacency, shape ``(n_nodes, n_nodes)``, row to column along the data flow.
@@ -122,32 +125,57 @@ class MultipartiteGraph:
         Raises
         ------
         WiringError
-            If `weighted` and the weights of a layer are unknown.
+            If `weighted` and the weights of a layer are unknown, or if the edges of the graph
+            are not listed.
         """
         from scipy.sparse import coo_array
 
-        parts = [self._coordinates(block, weighted) for block in self.blocks]
+        kind = "l1" if weighted else "multiplicity"
+        parts = [self._coordinates(block, kind) for block in self.blocks]
         rows, columns, values = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         shape = (self.n_nodes, self.n_nodes)
         return coo_array((values, (rows, columns)), shape=shape).tocsr()
+
+    @cached_property
+    def _spans(self) -> dict[str, slice]:
+        bounds = self.offsets.tolist()
+        return {
+            nodes.name: slice(bounds[index], bounds[index + 1])
+            for index, nodes in enumerate(self.wiring.nodes)
+        }
 
     def _marks(self, role: str) -> NDArray[np.bool_]:
         roles = [nodes.role == role for nodes in self.wiring.nodes]
         return np.repeat(np.array(roles), np.diff(self.offsets))
 
     def _coordinates(
-        self, block: EdgeBlock, weighted: bool
+        self, block: EdgeBlock, kind: str
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[Any]]:
-        values = block.weights if weighted else block.multiplicity.astype(np.int64)
-        if values is None:
+        edges = listed(block)
+        if kind != "multiplicity" and not edges.known:
             raise WiringError(f"the weights of layer {block.layer!r} are unknown")
         source, target = self.span(block.source), self.span(block.target)
-        rows = np.repeat(np.arange(source.start, source.stop), np.diff(block.indptr))
-        return rows, block.indices.astype(np.int64) + target.start, values
+        rows = np.repeat(np.arange(source.start, source.stop), edges.out_degrees)
+        values = edges.factors(kind)
+        wide = values.astype(np.int64) if values.dtype.kind == "u" else values
+        return rows, edges.indices.astype(np.int64) + target.start, wide
+
+
+def listed(block: EdgeBlock) -> Edges:
+    """Return the edges of a block, or raise where they are not listed."""
+    if not isinstance(block.edges, Edges):
+        raise WiringError(
+            'the edges of this graph are not listed; build it with representation="explicit"'
+        )
+    return block.edges
 
 
 def multipartite(
-    source: Any, *, wiring: Wiring | None = None, encoding: str = "channel"
+    source: Any,
+    *,
+    wiring: Wiring | None = None,
+    encoding: str = "channel",
+    representation: str = "auto",
 ) -> MultipartiteGraph:
     """Join the bipartite graphs of a network's layers along its data flow.
 
@@ -156,9 +184,12 @@ def multipartite(
     source : path, state dict, dict of masks, torch.nn.Module or MaskSet
         Anything that `load_masks` takes.
     wiring : Wiring, optional
-        Without one it is taken from the order of the layers, where `wiring_from_order` allows.
-    encoding : {"channel"}
-        See section 1 of the definitions.
+        The data flow. By default it is taken from the order of the layers, where
+        `wiring_from_order` allows.
+    encoding : {"channel", "unrolled"}
+        See section 1 of the definitions. ``unrolled`` needs a wiring that knows positions.
+    representation : {"auto", "explicit", "matrix-free"}
+        Whether edges are listed, in ``unrolled``. ``auto`` lists them up to 100 million.
 
     Returns
     -------
@@ -167,17 +198,18 @@ def multipartite(
     Raises
     ------
     WiringError
-        If a wiring and the masks do not name the same layers, or sizes do not fit; or if there
-        is no wiring and the order of the layers does not give one.
+        If a mask has no layer in the wiring or sizes do not fit; if there is neither model nor
+        wiring and the order of the layers gives none; or if an operation of the model is unknown.
 
     Notes
     -----
-    O(size) over all masks. Memory: 8 bytes an edge, 8 more with weights.
+    ``channel``: O(size) over all masks, and 4 bytes an edge, 20 more with weights. ``unrolled``:
+    O(edges) and 4 bytes an edge, 4 or 8 more with weights; matrix-free O(size) and no edges.
 
     References
     ----------
     Cunegatti, Farina, Bucur, Iacca: *Understanding Sparse Neural Networks from their Topology
-    via Multipartite Graph Representations*, TMLR 2024 (its "rolled-channel" encoding).
+    via Multipartite Graph Representations*, TMLR 2024.
 
     Examples
     --------
@@ -189,16 +221,18 @@ def multipartite(
     (6, 6)
     """
     check_choice("encoding", encoding, NETWORK_ENCODINGS)
+    check_choice("representation", representation, REPRESENTATIONS)
     masks = _load(source)
     wiring = wiring_from_order(masks) if wiring is None else wiring
-    _check_layers(masks, wiring)
-    channels = {nodes.name: nodes.channels for nodes in wiring.nodes}
-    blocks = [
-        block
-        for index, link in enumerate(wiring.links)
-        for block in _blocks(masks, link, index, channels)
-    ]
-    offsets = np.cumsum([0, *channels.values()], dtype=np.int64)
+    if encoding == "unrolled" and wiring.assumed:
+        raise WiringError(
+            "without a model positions are unknown: only the encoding channel is there"
+        )
+    masks = fitted(masks, wiring)
+    builder = _channel_maps if encoding == "channel" else _unrolled_maps
+    sizes = [nodes.channels if encoding == "channel" else nodes.size for nodes in wiring.nodes]
+    blocks = builder(masks, wiring, representation)
+    offsets = np.cumsum([0, *sizes], dtype=np.int64)
     return MultipartiteGraph(masks, wiring, encoding, offsets, tuple(blocks))
 
 
@@ -210,108 +244,32 @@ def _load(source: Any) -> MaskSet:
     return load_masks(source)
 
 
-def _check_layers(masks: MaskSet, wiring: Wiring) -> None:
-    unknown = [name for name in wiring.layers if name not in masks]
-    unwired = [name for name in masks if name not in wiring.layers]
-    faults = [
-        f"{what} {join_names(names)}"
-        for what, names in [("only the wiring has", unknown), ("only the masks have", unwired)]
-        if names
-    ]
-    if faults:
-        raise WiringError(f"{masks.source} does not fit the wiring: {'; '.join(faults)}")
+def _used(masks: MaskSet, link: Link) -> LayerMask | None:
+    if link.layer is None or link.use is None:
+        return None
+    return as_used(masks[link.layer], link.use)
 
 
-def _blocks(
-    masks: MaskSet, link: Link, index: int, channels: dict[str, int]
-) -> Iterator[EdgeBlock]:
-    """Yield the edge blocks of one link, one per source."""
-    layer = None if link.layer is None else masks[link.layer]
-    _check_sizes(layer, link, channels)
-    for source, part in zip(link.sources, _parts(layer, link, channels), strict=True):
-        indptr, indices, multiplicity, weights = part
-        yield EdgeBlock(
-            layer=link.layer,
-            link=index,
-            source=source.nodes,
-            target=link.target,
-            indptr=indptr,
-            indices=indices.astype(np.uint32, copy=False),
-            multiplicity=multiplicity,
-            weights=weights,
-        )
-
-
-def _check_sizes(layer: LayerMask | None, link: Link, channels: dict[str, int]) -> None:
-    found = [channels[source.nodes] * source.repeat for source in link.sources]
-    name = "the skip" if layer is None else f"layer {layer.name!r}"
-    inputs = channels[link.target] if layer is None else left_size(layer)
-    if sum(found) != inputs:
-        sets = join_names(source.nodes for source in link.sources)
-        raise WiringError(f"{name} has {inputs} inputs, but its sources ({sets}) give {sum(found)}")
-    if layer is not None and right_size(layer) != channels[link.target]:
-        raise WiringError(
-            f"{name} has {right_size(layer)} outputs, but its target {link.target!r} has "
-            f"{channels[link.target]} channels"
-        )
-    if _is_folded(link) and (layer is None or layer.kind != "linear"):
-        raise WiringError(f"{name} cannot read a flattened node set: it is not linear")
-
-
-def _is_folded(link: Link) -> bool:
-    return any(source.repeat > 1 for source in link.sources)
-
-
-Csr = tuple[NDArray[np.int64], NDArray[Any], NDArray[np.uint32], NDArray[np.float64] | None]
-
-
-def _parts(layer: LayerMask | None, link: Link, channels: dict[str, int]) -> Iterator[Csr]:
-    """Yield the edges by source: CSR over the source's channels."""
-    if layer is not None and _is_folded(link):
-        first = 0
+def _channel_maps(masks: MaskSet, wiring: Wiring, representation: str) -> Iterator[EdgeBlock]:
+    if representation == "matrix-free":
+        raise ArgumentError("the encoding channel lists its edges: nothing is matrix-free there")
+    for index, link in enumerate(wiring.links):
+        layer = _used(masks, link)
         for source in link.sources:
-            last = first + channels[source.nodes] * source.repeat
-            yield _arrays(bipartite(_folded(layer, source, first, last), "channel"))
-            first = last
-        return
-    edges = _identity(channels[link.target]) if layer is None else _whole(layer)
-    first = 0
-    for source in link.sources:
-        yield _rows(edges, first, first + channels[source.nodes])
-        first += channels[source.nodes]
+            yield _block(index, link, source, channel_edges(layer, link, source, wiring.node_sets))
 
 
-def _folded(layer: LayerMask, source: Source, first: int, last: int) -> LayerMask:
-    """View columns of a linear layer behind a flatten as a convolution over their positions."""
-
-    def fold(array: NDArray[Any]) -> NDArray[Any]:
-        columns = (last - first) // source.repeat
-        return array[:, first:last].reshape(array.shape[0], columns, source.repeat)
-
-    weight = None if layer.weight is None else fold(layer.weight)
-    return LayerMask(layer.name, fold(layer.mask), weight, kind="conv1d")
-
-
-def _whole(layer: LayerMask) -> Csr:
-    return _arrays(bipartite(layer, "channel"))
+def _unrolled_maps(masks: MaskSet, wiring: Wiring, representation: str) -> Iterator[EdgeBlock]:
+    explicit = representation == "explicit"
+    if representation == "auto":
+        uses = [(_used(masks, link), link) for link in wiring.links]
+        explicit = choose_explicit(uses, wiring.node_sets)
+    for index, link in enumerate(wiring.links):
+        layer = _used(masks, link)
+        for source in link.sources:
+            found = unrolled_map(layer, link, source, wiring.node_sets, explicit=explicit)
+            yield _block(index, link, source, found)
 
 
-def _arrays(graph: BipartiteGraph) -> Csr:
-    multiplicity = graph.multiplicity
-    if multiplicity is None:
-        multiplicity = np.ones(graph.n_edges, np.uint32)
-    weights = None if graph.weights is None else graph.weights.astype(np.float64, copy=False)
-    return graph.indptr, graph.indices, multiplicity, weights
-
-
-def _identity(channels: int) -> Csr:
-    indices = np.arange(channels, dtype=np.uint32)
-    return np.arange(channels + 1), indices, np.ones(channels, np.uint32), np.ones(channels)
-
-
-def _rows(edges: Csr, first: int, last: int) -> Csr:
-    """Take the rows ``first`` up to ``last``, without a copy but for the pointers."""
-    indptr, indices, multiplicity, weights = edges
-    part = slice(int(indptr[first]), int(indptr[last]))
-    kept = None if weights is None else weights[part]
-    return indptr[first : last + 1] - part.start, indices[part], multiplicity[part], kept
+def _block(index: int, link: Link, source: str, edges: EdgeMap) -> EdgeBlock:
+    return EdgeBlock(index, link.layer, link.mark, link.on_paths, source, link.target, edges)

@@ -16,7 +16,8 @@ from itertools import pairwise
 from masktopo._check import join_names
 from masktopo.errors import WiringError
 from masktopo.graphs.bipartite import kernel_size, left_size, right_size
-from masktopo.graphs.wiring import Link, NodeSet, Source, Wiring
+from masktopo.graphs.views import Along, AxisMap, Read, Reshape, View
+from masktopo.graphs.wiring import LayerSpec, Link, NodeSet, Use, Wiring
 from masktopo.masks.layer import LayerMask
 from masktopo.masks.maskset import MaskSet
 
@@ -63,8 +64,8 @@ def wiring_from_order(masks: MaskSet) -> Wiring:
     >>> wiring = wiring_from_order(MaskSet([conv, fc]))
     >>> [(nodes.name, nodes.channels) for nodes in wiring.nodes]
     [('input', 3), ('conv', 8), ('fc', 10)]
-    >>> wiring.links[1].sources[0].repeat
-    16
+    >>> wiring.links[1].operand.shape
+    (1, 128)
     """
     layers = list(masks.values())
     if not layers:
@@ -194,14 +195,40 @@ def _reached(steps: Sizes, start: int) -> Iterator[int]:
 
 
 def _chain(layers: Sequence[LayerMask], inputs: str) -> Wiring:
-    nodes, links = [NodeSet(inputs, left_size(layers[0]), "input")], []
+    first = layers[0]
+    nodes = [_node_set(inputs, left_size(first), first, "input")]
+    links: list[Link] = []
     for layer in layers:
-        before = nodes[-1]
-        repeat = left_size(layer) // before.channels if before.channels else 1
-        links.append(Link(layer.name, (Source(before.name, repeat),), layer.name))
+        links.append(Link(layer.name, _operand(nodes[-1], layer), layer.name, _use(layer)))
         role = "output" if layer is layers[-1] else "hidden"
-        nodes.append(NodeSet(layer.name, right_size(layer), role))
-    return Wiring(tuple(nodes), tuple(links), assumed=True)
+        nodes.append(_node_set(layer.name, right_size(layer), layer, role))
+    specs = [LayerSpec(layer.name, layer.shape, layer.kind, layer.groups) for layer in layers]
+    return Wiring(tuple(nodes), tuple(links), tuple(specs), assumed=True)
+
+
+def _node_set(name: str, channels: int, layer: LayerMask, role: str) -> NodeSet:
+    """Make the nodes of a tensor of one position: without a model no other is known."""
+    return NodeSet(name, (1, channels, *_ones(layer)), (1,), role)
+
+
+def _operand(nodes: NodeSet, layer: LayerMask) -> View:
+    """Read the nodes, behind a flatten over as many positions as the layer has inputs for."""
+    view: View = Read(nodes.name, nodes.shape)
+    if _is_conv(layer) or len(nodes.shape) == 2:
+        return view
+    positions = left_size(layer) // nodes.channels if nodes.channels else 1
+    view = Along(view, 2, AxisMap.taking(1, [0] * positions))
+    return Reshape(view, (1, nodes.channels * positions))
+
+
+def _use(layer: LayerMask) -> Use:
+    ones = _ones(layer)
+    return Use(layer.kind, layer.groups, ones, tuple(0 for _ in ones), ones)
+
+
+def _ones(layer: LayerMask) -> tuple[int, ...]:
+    """One for each kernel axis."""
+    return tuple(1 for _ in layer.shape[2:])
 
 
 def _input_name(masks: MaskSet) -> str:

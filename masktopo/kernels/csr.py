@@ -134,26 +134,34 @@ def fill_channel(
     cursor: NDArray[np.int64],
     indices: NDArray[np.unsignedinteger],
     multiplicity: NDArray[np.uint32],
-    values: NDArray[np.floating],
+    sums: NDArray[np.float64],
+    squares: NDArray[np.float64],
 ) -> None:
-    """Write output channels, nonzeros per kernel and sums of absolute weights. O(size)."""
+    """Write output channels, nonzeros per kernel, sums of absolute and of squared weights.
+
+    The last two are empty where weights are unknown. O(size).
+    """
     n_right, columns = mask.shape
     channels = columns // kernel_size
-    weighted = values.size > 0
+    weighted = sums.size > 0
     for row in range(n_right):
         base = (row // (n_right // groups)) * channels
         for channel in range(channels):
             count = 0
             total = 0.0
+            square = 0.0
             for place in range(channel * kernel_size, (channel + 1) * kernel_size):
                 if mask[row, place] != 0:
                     count += 1
                     if weighted:
-                        total += abs(float(weight[row, place]))
+                        value = abs(float(weight[row, place]))
+                        total += value
+                        square += value * value
             if count > 0:
                 slot = cursor[base + channel]
                 indices[slot] = row
                 multiplicity[slot] = count
                 if weighted:
-                    values[slot] = total
+                    sums[slot] = total
+                    squares[slot] = square
                 cursor[base + channel] = slot + 1

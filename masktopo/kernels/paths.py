@@ -17,7 +17,9 @@ from masktopo._numba import kernel
 
 __all__ = [
     "STEP_BITS",
+    "add_scaled",
     "count_live",
+    "inner",
     "normalise",
     "path_centrality",
     "pull_backward",
@@ -51,6 +53,21 @@ def _plus(
     if exponent > other_exponent:
         return mantissa + other_mantissa * _DOWN, exponent
     return mantissa * _DOWN + other_mantissa, other_exponent
+
+
+@kernel
+def add_scaled(
+    values: NDArray[np.float64],
+    exponent: int,
+    mantissas: NDArray[np.float64],
+    exponents: NDArray[np.int64],
+) -> None:
+    """Add numbers that share one exponent to scaled numbers. O(nodes)."""
+    for node in range(values.size):
+        if values[node] != 0.0:
+            mantissas[node], exponents[node] = _plus(
+                mantissas[node], exponents[node], values[node], exponent
+            )
 
 
 @kernel
@@ -138,6 +155,24 @@ def total(
 
 
 @kernel
+def inner(
+    mantissa: NDArray[np.float64],
+    exponent: NDArray[np.int64],
+    other_mantissa: NDArray[np.float64],
+    other_exponent: NDArray[np.int64],
+) -> tuple[float, int]:
+    """Return the normalised inner product as (mantissa, exponent). O(nodes)."""
+    sum_mantissa = 0.0
+    sum_exponent = 0
+    for node in range(mantissa.size):
+        product = mantissa[node] * other_mantissa[node]
+        if product != 0.0:
+            product, power = _normal(product, exponent[node] + other_exponent[node])
+            sum_mantissa, sum_exponent = _plus(sum_mantissa, sum_exponent, product, power)
+    return _normal(sum_mantissa, sum_exponent)
+
+
+@kernel
 def path_centrality(
     indptr: NDArray[np.int64],
     indices: NDArray[np.unsignedinteger],
@@ -202,15 +237,15 @@ def reach_backward(
 def count_live(
     indptr: NDArray[np.int64],
     indices: NDArray[np.unsignedinteger],
-    multiplicity: NDArray[np.uint32],
+    counts: NDArray[np.unsignedinteger],
     left_live: NDArray[np.bool_],
     right_live: NDArray[np.bool_],
 ) -> int:
-    """Return the sum of multiplicities of edges between live nodes. O(left + edges)."""
+    """Return the sum of `counts` over the edges between live nodes. O(left + edges)."""
     count = 0
     for left in range(indptr.size - 1):
         if left_live[left]:
             for slot in range(indptr[left], indptr[left + 1]):
                 if right_live[indices[slot]]:
-                    count += int(np.int64(multiplicity[slot]))
+                    count += int(np.int64(counts[slot]))
     return count

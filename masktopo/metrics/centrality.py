@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from masktopo.graphs.multipartite import EdgeBlock, MultipartiteGraph
+from masktopo.graphs.edges import Edges
+from masktopo.graphs.multipartite import EdgeBlock, MultipartiteGraph, listed
 from masktopo.kernels import paths
-from masktopo.metrics.flow import PathSums
+from masktopo.metrics.flow import PathSums, log10_sum
 
-__all__ = ["PathCentrality", "gini", "path_centrality"]
+__all__ = ["PathCentrality", "gini", "kernel_trace", "path_centrality"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class PathCentrality:
         Edges of the layer on an average path: 1 where every path passes it once.
     maximum, gini, effective_number : float
         Of the edges' centralities after division by the share: the largest, their Gini index
-        over all edges of the layer, and ``exp(entropy)``; nan where the share is 0.
+        over all edges of the layer, and ``exp(entropy)``; nan where the share is 0, and where
+        the edges are not listed.
     """
 
     share: float
@@ -62,10 +64,47 @@ def gini(values: NDArray[np.float64]) -> float:
     return float(ranks @ ordered / (ordered.size * ordered.sum()))
 
 
+def kernel_trace(graph: MultipartiteGraph, squares: PathSums) -> float:
+    """Return the decimal logarithm of the trace of the path kernel; -inf where it is 0.
+
+    Parameters
+    ----------
+    graph : MultipartiteGraph
+    squares : PathSums
+        With squared weights as factors.
+
+    Notes
+    -----
+    The sum over the layers' edges of ``F2(tail) B2(head)``, O(edges). A view's coefficients
+    between tail and weight enter squared.
+
+    References
+    ----------
+    Patil, Dovrolis: *PHEW*, ICML 2021.
+    """
+    layered = [block for block in graph.blocks if block.layer is not None]
+    return log10_sum(_passing(graph, block, squares, "taps") for block in layered)
+
+
+def _passing(
+    graph: MultipartiteGraph, block: EdgeBlock, sums: PathSums, kind: str
+) -> tuple[float, int]:
+    """Sum ``forward(u) * factor * backward(v)`` over the edges of one block, scaled."""
+    left, right = graph.span(block.source), graph.span(block.target)
+    size = left.stop - left.start
+    behind = np.zeros(size), np.zeros(size, np.int64)
+    block.edges.pull(kind, behind, (sums.backward[0][right], sums.backward[1][right]))
+    paths.normalise(*behind)
+    return paths.inner(sums.forward[0][left], sums.forward[1][left], *behind)
+
+
 def _spread(graph: MultipartiteGraph, name: str, sums: PathSums) -> PathCentrality:
     if sums.total[0] == 0:
         return PathCentrality(math.nan, math.nan, math.nan, math.nan)
     blocks = [block for block in graph.blocks if block.layer == name]
+    if not all(isinstance(block.edges, Edges) for block in blocks):
+        passing = log10_sum(_passing(graph, block, sums, "multiplicity") for block in blocks)
+        return PathCentrality(10 ** (passing - sums.log10), math.nan, math.nan, math.nan)
     values = np.concatenate([_centrality(graph, block, sums) for block in blocks])
     share = float(values.sum())
     if share == 0:
@@ -78,12 +117,13 @@ def _spread(graph: MultipartiteGraph, name: str, sums: PathSums) -> PathCentrali
 
 def _centrality(graph: MultipartiteGraph, block: EdgeBlock, sums: PathSums) -> NDArray[np.float64]:
     """Return the centrality of every edge of one block."""
+    edges = listed(block)
     left, right = graph.span(block.source), graph.span(block.target)
-    found = np.empty(block.n_edges)
+    found = np.empty(edges.n_edges)
     paths.path_centrality(
-        block.indptr,
-        block.indices,
-        block.multiplicity,
+        edges.indptr,
+        edges.indices,
+        edges.factors("multiplicity"),
         sums.forward[0][left],
         sums.forward[1][left],
         sums.backward[0][right],

@@ -1,9 +1,8 @@
 """Reachability and sums over paths along a multipartite graph: what the path metrics share."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +10,9 @@ from numpy.typing import NDArray
 from masktopo.graphs.multipartite import MultipartiteGraph
 from masktopo.kernels import paths
 
-__all__ = ["PathSums", "Reach", "path_sums", "reach"]
+__all__ = ["PathSums", "Reach", "log10_sum", "path_sums", "reach"]
 
 Marks = NDArray[np.bool_]
-Factors = Sequence[NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,58 +54,76 @@ class PathSums:
     @property
     def log10(self) -> float:
         """Decimal logarithm of the total; -inf without a path."""
-        mantissa, exponent = self.total
-        if mantissa == 0:
-            return -math.inf
-        return math.log10(mantissa) + exponent * paths.STEP_BITS * math.log10(2)
+        return log10_sum([self.total])
+
+
+def log10_sum(numbers: Iterable[tuple[float, int]]) -> float:
+    """Return the decimal logarithm of a sum of scaled numbers; -inf where it is 0.
+
+    Examples
+    --------
+    >>> log10_sum([(20.0, 0), (80.0, 0)])
+    2.0
+    """
+    parts = [(mantissa, exponent) for mantissa, exponent in numbers if mantissa != 0]
+    if not parts:
+        return -math.inf
+    top = max(exponent for _, exponent in parts)
+    # Two steps down a part is below any digit, and ldexp gives 0.
+    total = math.fsum(math.ldexp(m, paths.STEP_BITS * (e - top)) for m, e in parts)
+    return math.log10(total) + top * paths.STEP_BITS * math.log10(2)
 
 
 def reach(graph: MultipartiteGraph) -> Reach:
     """Mark the nodes that the inputs reach and those that reach an output. O(edges)."""
     forward, backward = graph.inputs, graph.outputs
     for block in graph.blocks:
-        source, target = graph.span(block.source), graph.span(block.target)
-        paths.reach_forward(block.indptr, block.indices, forward[source], forward[target])
+        left, right = graph.span(block.source), graph.span(block.target)
+        block.edges.reach_forward(forward[left], forward[right])
     for block in reversed(graph.blocks):
-        source, target = graph.span(block.source), graph.span(block.target)
-        paths.reach_backward(block.indptr, block.indices, backward[source], backward[target])
+        left, right = graph.span(block.source), graph.span(block.target)
+        block.edges.reach_backward(backward[left], backward[right])
     return Reach(forward, backward)
 
 
-def path_sums(graph: MultipartiteGraph, factors: Factors) -> PathSums:
+def path_sums(graph: MultipartiteGraph, kind: str) -> PathSums:
     """Sum the products of edge factors over all paths, forwards and backwards.
 
     Parameters
     ----------
     graph : MultipartiteGraph
-    factors : sequence of ndarray
-        Not negative; one array a block, one number an edge: multiplicities count paths.
+    kind : {"multiplicity", "l1", "l2"}
+        The factor of an edge: multiplicities count paths. See `masktopo.graphs.edges.FACTORS`.
 
     Returns
     -------
     PathSums
 
+    Raises
+    ------
+    WiringError
+        If weights are asked for and unknown.
+
     Notes
     -----
     Dynamic programming along the data flow, O(nodes + edges).
     """
-    forward = _sums(graph, factors, graph.inputs, backward=False)
-    backward = _sums(graph, factors, graph.outputs, backward=True)
+    forward = _sums(graph, kind, graph.inputs, backward=False)
+    backward = _sums(graph, kind, graph.outputs, backward=True)
     return PathSums(forward, backward, paths.total(*forward, graph.outputs))
 
 
 def _sums(
-    graph: MultipartiteGraph, factors: Factors, ends: Marks, *, backward: bool
+    graph: MultipartiteGraph, kind: str, ends: Marks, *, backward: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Sum from the marked ends along the blocks; a set is finished before it is read."""
     mantissa, exponent = ends.astype(np.float64), np.zeros(ends.size, np.int64)
-    add = paths.pull_backward if backward else paths.push_forward
-    steps = list(zip(graph.blocks, factors, strict=True))
-    for block, factor in reversed(steps) if backward else steps:
+    blocks = [block for block in graph.blocks if block.on_paths]
+    for block in reversed(blocks) if backward else blocks:
         left, right = graph.span(block.source), graph.span(block.target)
         read = right if backward else left
         paths.normalise(mantissa[read], exponent[read])
-        sums = mantissa[left], exponent[left], mantissa[right], exponent[right]
-        add(block.indptr, block.indices, factor, *sums)
+        step = block.edges.pull if backward else block.edges.push
+        step(kind, (mantissa[left], exponent[left]), (mantissa[right], exponent[right]))
     paths.normalise(mantissa, exponent)
     return mantissa, exponent

@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from masktopo.errors import MaskError
 from masktopo.graphs.bipartite import BipartiteGraph, bipartite
 from masktopo.graphs.bipartite import kernel_size as kernel_places
+from masktopo.graphs.channel_edges import operand_channels
+from masktopo.graphs.edges import Edges
+from masktopo.graphs.fitting import fitted
 from masktopo.graphs.order import wiring_from_order
 from masktopo.graphs.wiring import Wiring
 from masktopo.masks.layer import LayerMask
@@ -106,7 +109,8 @@ def pair_table(masks: MaskSet, *, wiring: Wiring | None = None) -> "pd.DataFrame
     DataFrame
         One row a pair, with columns `first`, `second` and those of `LayerPair`, in the order of
         the data flow. Where several layers land on one node set (an addition), each forms a pair
-        with every layer that reads it.
+        with every layer that reads it, channel by channel in order: layers between which channels
+        are shuffled or mixed form none.
 
     Raises
     ------
@@ -125,6 +129,7 @@ def pair_table(masks: MaskSet, *, wiring: Wiring | None = None) -> "pd.DataFrame
     import pandas as pd
 
     wiring = wiring or wiring_from_order(masks)
+    masks = fitted(masks, wiring)
     graphs = {name: bipartite(layer) for name, layer in masks.items()}
     rows = []
     for first, second, start, places in _joints(wiring, masks):
@@ -136,21 +141,28 @@ def pair_table(masks: MaskSet, *, wiring: Wiring | None = None) -> "pd.DataFrame
 
 def _joints(wiring: Wiring, masks: MaskSet) -> list[tuple[str, str, int, int]]:
     """List pairs of layers, the second's first left node of the pair, and its places a channel."""
-    channels = {nodes.name: nodes.channels for nodes in wiring.nodes}
     found = []
     for link in wiring.links:
-        if link.layer is None:
-            continue
-        start, kernel = 0, kernel_places(masks[link.layer])
-        for source in link.sources:
-            places = source.repeat * kernel
-            found += [
-                (before.layer, link.layer, start, places)
-                for before in wiring.links
-                if before.target == source.nodes and before.layer is not None
-            ]
-            start += channels[source.nodes] * places
+        for source in link.sources if link.layer is not None else ():
+            run = _run(operand_channels(link, source, wiring.node_sets))
+            if link.layer is not None and run is not None:
+                kernel = kernel_places(masks[link.layer])
+                found += [
+                    (before.layer, link.layer, run[0] * kernel, run[1] * kernel)
+                    for before in wiring.links
+                    if before.target == source and before.layer and before.landing is None
+                ]
     return found
+
+
+def _run(inputs: Edges) -> tuple[int, int] | None:
+    """Return the first input and the inputs a channel, where they follow one another in order."""
+    repeats = inputs.out_degrees
+    if inputs.n_edges == 0 or repeats.min() != repeats.max():
+        return None
+    first = int(inputs.indices[0])
+    ordered = np.array_equal(inputs.indices, np.arange(first, first + inputs.n_edges))
+    return (first, int(repeats[0])) if ordered else None
 
 
 def _measure(before: BipartiteGraph, after: BipartiteGraph, start: int, places: int) -> LayerPair:

@@ -5,15 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from masktopo.graphs.bipartite import bipartite
-from masktopo.graphs.multipartite import EdgeBlock, MultipartiteGraph, multipartite
-from masktopo.graphs.wiring import Link
-from masktopo.kernels import paths
+from masktopo.graphs.multipartite import MultipartiteGraph
 from masktopo.masks.layer import LayerMask
-from masktopo.masks.maskset import MaskSet
-from masktopo.metrics.centrality import PathCentrality, path_centrality
+from masktopo.metrics.centrality import PathCentrality, kernel_trace, path_centrality
+from masktopo.metrics.effective import effective_edges, effective_weights
 from masktopo.metrics.flow import PathSums, Reach, path_sums, reach
 
 __all__ = ["LayerPaths", "PathMetrics", "path_metrics"]
@@ -26,9 +22,9 @@ class LayerPaths:
     Attributes
     ----------
     effective_edges : int
-        Weights on at least one input-to-output path.
+        Edges (in ``channel`` weights) on at least one input-to-output path.
     effective_density : float
-        The same over all weights of the layer; nan for a layer without weights.
+        Weights on one over all weights of the layer; nan for a layer without weights.
     path_share : float
         Edges of the layer on an average path: 1 where every path passes it once.
     path_centrality_max, path_centrality_gini, path_centrality_effective : float
@@ -57,12 +53,14 @@ class PathMetrics:
     effective_nodes : int
         Nodes on at least one such path, inputs and outputs included.
     effective_edges : int
-        Weights on at least one such path.
+        The layers' edges (in ``channel`` their weights) on at least one such path.
     effective_density : float
-        The same over all weights of the network; nan for a network without weights.
+        Weights on one over all weights of the network; nan for a network without weights.
     log10_path_norm_l1, log10_path_norm_l2 : float
         Of the sum over paths of ``prod |w|``, and of the root of the sum of ``prod w**2``; nan
         where weights are unknown, -inf where every path has a weight of 0 or there is none.
+    log10_path_kernel_trace : float
+        Of the sum over kept weights of the squared path sums before and behind it; likewise.
     broken_at : str or None
         The first layer in data-flow order after which nothing that was reached from the input
         is left; None where there is a path.
@@ -76,6 +74,7 @@ class PathMetrics:
     effective_density: float
     log10_path_norm_l1: float
     log10_path_norm_l2: float
+    log10_path_kernel_trace: float
     broken_at: str | None
     layers: Mapping[str, LayerPaths]
 
@@ -95,12 +94,12 @@ def path_metrics(graph: MultipartiteGraph) -> PathMetrics:
     -----
     Reachability and sums over paths by dynamic programming, O(nodes + edges), and a sort of each
     layer's edges for the Gini index. Sums carry their own exponents, so that no count overflows.
-    With weights, the l2 norm encodes the masks once more, with squared weights.
 
     References
     ----------
     Vysogorets, Kempe: *Connectivity Matters*, JMLR 2023 (effective sparsity). Tanaka, Kunin,
-    Yamins, Ganguli, NeurIPS 2020 (the l1 path norm is SynFlow's objective).
+    Yamins, Ganguli, NeurIPS 2020 (the l1 path norm is SynFlow's objective). Patil, Dovrolis,
+    ICML 2021 (the trace of the path kernel).
 
     Examples
     --------
@@ -115,38 +114,33 @@ def path_metrics(graph: MultipartiteGraph) -> PathMetrics:
     0.5
     """
     reached = reach(graph)
-    sums = path_sums(graph, [block.multiplicity for block in graph.blocks])
+    sums = path_sums(graph, "multiplicity")
     spread = path_centrality(graph, sums)
-    layers = {
-        name: _layer_paths(graph, layer, reached, spread[name])
-        for name, layer in graph.masks.items()
-    }
-    edges = sum(layer.effective_edges for layer in layers.values())
-    norm_l1, norm_l2 = _path_norms(graph)
+    layers: dict[str, LayerPaths] = {}
+    weights = 0
+    for name, layer in graph.masks.items():
+        used = effective_weights(graph, name, reached.live)
+        weights += used
+        edges = effective_edges(graph, name, reached.live) if graph.encoding == "unrolled" else used
+        layers[name] = _layer_paths(edges, used, layer, spread[name])
+    norms = _weighted(graph)
     return PathMetrics(
         log10_paths=sums.log10,
         effective_nodes=int(np.count_nonzero(reached.live)),
-        effective_edges=edges,
-        effective_density=_ratio(edges, graph.masks.size),
-        log10_path_norm_l1=norm_l1,
-        log10_path_norm_l2=norm_l2,
+        effective_edges=sum(layer.effective_edges for layer in layers.values()),
+        effective_density=_ratio(weights, graph.masks.size),
+        log10_path_norm_l1=norms[0],
+        log10_path_norm_l2=norms[1],
+        log10_path_kernel_trace=norms[2],
         broken_at=_broken_at(graph, reached, sums),
         layers=layers,
     )
 
 
-def _layer_paths(
-    graph: MultipartiteGraph, layer: LayerMask, reached: Reach, spread: PathCentrality
-) -> LayerPaths:
-    links = [link for link in graph.wiring.links if link.layer == layer.name]
-    if len(links) == 1:
-        blocks = [block for block in graph.blocks if block.layer == layer.name]
-        edges = sum(_live_weights(graph, block, reached.live) for block in blocks)
-    else:
-        edges = _live_weights_of_uses(graph, layer, links, reached.live)
+def _layer_paths(edges: int, weights: int, layer: LayerMask, spread: PathCentrality) -> LayerPaths:
     return LayerPaths(
         effective_edges=edges,
-        effective_density=_ratio(edges, layer.size),
+        effective_density=_ratio(weights, layer.size),
         path_share=spread.share,
         path_centrality_max=spread.maximum,
         path_centrality_gini=spread.gini,
@@ -154,65 +148,25 @@ def _layer_paths(
     )
 
 
-def _live_weights(graph: MultipartiteGraph, block: EdgeBlock, live: NDArray[np.bool_]) -> int:
-    left, right = live[graph.span(block.source)], live[graph.span(block.target)]
-    return int(paths.count_live(block.indptr, block.indices, block.multiplicity, left, right))
-
-
-def _live_weights_of_uses(
-    graph: MultipartiteGraph, layer: LayerMask, links: list[Link], live: NDArray[np.bool_]
-) -> int:
-    """Count a layer's weights that are on a path in at least one of its several uses.
-
-    Uses may fold the inputs differently, so that only the layer's own graph, with one left node
-    per input, has places that mean the same weights in all of them.
-    """
-    edges = bipartite(layer, "channel")
-    rows = np.repeat(np.arange(edges.n_left), edges.left_degrees)
-    used = np.zeros(edges.n_edges, np.bool_)
-    for link in links:
-        inputs = [np.repeat(live[graph.span(part.nodes)], part.repeat) for part in link.sources]
-        outputs = live[graph.span(link.target)]
-        used |= np.concatenate(inputs)[rows] & outputs[edges.indices]
-    counts = np.ones(edges.n_edges) if edges.multiplicity is None else edges.multiplicity
-    return int(counts[used].sum(dtype=np.int64))
-
-
 def _ratio(part: int, whole: int) -> float:
     return part / whole if whole else math.nan
 
 
-def _path_norms(graph: MultipartiteGraph) -> tuple[float, float]:
-    """Return the decimal logarithms of the l1 and l2 path norms; nan without weights."""
+def _weighted(graph: MultipartiteGraph) -> tuple[float, float, float]:
+    """Return the decimal logarithms of both path norms and the kernel's trace; nan if unknown."""
     if not graph.masks.has_weights:
-        return math.nan, math.nan
-    squared = multipartite(_squared(graph.masks), wiring=graph.wiring, encoding=graph.encoding)
-    return _weighted_sum(graph), _weighted_sum(squared) / 2
-
-
-def _weighted_sum(graph: MultipartiteGraph) -> float:
-    factors = [block.weights for block in graph.blocks if block.weights is not None]
-    return path_sums(graph, factors).log10
-
-
-def _squared(masks: MaskSet) -> MaskSet:
-    """Square the kept weights in float64; what stands at pruned places is left out."""
-    return masks.with_weights(
-        {
-            name: np.where(layer.mask, layer.weight, 0).astype(np.float64) ** 2
-            for name, layer in masks.items()
-            if layer.weight is not None
-        }
-    )
+        return math.nan, math.nan, math.nan
+    squares = path_sums(graph, "l2")
+    return path_sums(graph, "l1").log10, squares.log10 / 2, kernel_trace(graph, squares)
 
 
 def _broken_at(graph: MultipartiteGraph, reached: Reach, sums: PathSums) -> str | None:
     """Name the last layer that reads a reached node: after it nothing reached is left."""
     if sums.total[0] > 0:
         return None
-    last = next(iter(graph.wiring.layers), None)
+    last = next(iter(graph.wiring.layer_names), None)
     for link in graph.wiring.links:
-        spans = [graph.span(source.nodes) for source in link.sources]
+        spans = [graph.span(source) for source in link.sources]
         if link.layer is not None and any(reached.forward[span].any() for span in spans):
             last = link.layer
     return last

@@ -3,13 +3,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from masktopo.errors import ArgumentError, WiringError
+from masktopo.errors import ArgumentError, MasktopoWarning, WiringError
 from masktopo.graphs.multipartite import multipartite
-from masktopo.graphs.wiring import Link, NodeSet, Source, Wiring
 from masktopo.masks.layer import LayerMask
 from masktopo.masks.maskset import MaskSet
 from tests.naive.networks import weight_digraph
 from tests.naive.random_networks import random_chain, random_network
+from tests.naive.wirings import wire
 
 seeds = st.integers(0, 2**32)
 
@@ -31,7 +31,7 @@ def assert_matches_naive(masks, wiring):
     for start, end, edge in digraph.edges(data=True):
         counts[index[start], index[end]] += 1
         weights[index[start], index[end]] += edge["w"]
-        edges.add((start, end, edge["use"], edge["part"]))
+        edges.add((start, end, edge["use"]))
     assert graph.n_nodes == digraph.number_of_nodes()
     assert graph.n_edges == len(edges)
     np.testing.assert_array_equal(graph.to_scipy().toarray(), counts)
@@ -63,20 +63,21 @@ def test_blocks_have_one_layout():
         masks, wiring = random_network(seed)
         graph = multipartite(masks, wiring=wiring)
         for block in graph.blocks:
-            source, target = graph.span(block.source), graph.span(block.target)
-            assert block.indptr.size == source.stop - source.start + 1
-            assert (block.indptr[0], block.indptr[-1]) == (0, block.n_edges)
-            assert np.all(block.indices < target.stop - target.start)
+            edges, source, target = block.edges, graph.span(block.source), graph.span(block.target)
+            assert edges.n_left == edges.indptr.size - 1 == source.stop - source.start
+            assert (edges.indptr[0], edges.indptr[-1]) == (0, edges.n_edges)
+            assert edges.n_right == target.stop - target.start
+            assert np.all(edges.indices < edges.n_right)
+            rows = np.repeat(np.arange(edges.n_left), edges.out_degrees)
+            assert np.all(np.diff(rows * edges.n_right + edges.indices) > 0)
             assert wiring.links[block.link].layer == block.layer
-            dtypes = [block.indptr, block.indices, block.multiplicity, block.weights]
-            assert [array.dtype for array in dtypes] == [np.int64, np.uint32, np.uint32, np.float64]
 
 
 def test_a_flatten_reads_each_channel_for_all_of_its_positions():
     conv = LayerMask("conv", np.ones((2, 1, 3, 3), bool), kind="conv2d")
     row = [True, True, False, True, False, False, False, True]
     graph = multipartite(MaskSet([conv, LayerMask("fc", np.array([row]))]))
-    assert graph.blocks[1].multiplicity.tolist() == [3, 1]
+    assert graph.blocks[1].edges.multiplicity.tolist() == [3, 1]
     assert graph.to_scipy().toarray().tolist() == [
         [0, 9, 9, 0],
         [0, 0, 0, 3],
@@ -93,7 +94,6 @@ def test_an_edge_of_weight_zero_stays_an_edge():
 
 def test_unknown_weights_cannot_be_exported():
     graph = multipartite(MaskSet([LayerMask("fc", np.ones((2, 2), bool))]))
-    assert graph.blocks[0].weights is None
     with pytest.raises(WiringError, match="the weights of layer 'fc' are unknown"):
         graph.to_scipy(weighted=True)
 
@@ -104,35 +104,30 @@ def test_any_source_is_loaded():
 
 
 def test_a_wiring_of_another_network():
-    masks = MaskSet([LayerMask("a", np.ones((2, 3), bool))], source="net.pt")
-    nodes = (NodeSet("x", 3, "input"), NodeSet("y", 2, "output"))
-    wiring = Wiring(nodes, (Link("b", (Source("x"),), "y"),))
-    message = "net.pt does not fit the wiring: only the wiring has b; only the masks have a"
-    with pytest.raises(WiringError, match=message):
+    ones = np.ones((2, 3), bool)
+    wiring = wire(MaskSet([LayerMask("b", ones)]), {"x": 3, "y": 2}, [("b", ["x"], "y")])
+    masks = MaskSet([LayerMask("a", ones)], source="net.pt")
+    with pytest.raises(WiringError, match=r"net.pt does not fit the wiring: only the masks have a"):
+        multipartite(masks, wiring=wiring)
+    masks = MaskSet([LayerMask("b", ones.T)], source="net.pt")
+    with pytest.raises(
+        WiringError, match=r"other shapes in b \(mask \(3, 2\), expected \(2, 3\)\)"
+    ):
         multipartite(masks, wiring=wiring)
 
 
-@pytest.mark.parametrize(
-    ("link", "message"),
-    [
-        (Link("fc", (Source("x"), Source("x")), "y"), r"layer 'fc' has 4 inputs.*\(x, x\) give 8"),
-        (Link("fc", (Source("x", 2),), "y"), r"layer 'fc' has 4 inputs.*give 8"),
-        (Link("fc", (Source("x"),), "z"), "layer 'fc' has 2 outputs, but its target 'z' has 3"),
-        (Link(None, (Source("x"),), "z"), "the skip has 3 inputs"),
-        (Link(None, (Source("w", 2),), "x4"), "the skip cannot read a flattened node set"),
-        (Link("conv", (Source("w", 2),), "y"), "layer 'conv' cannot read a flattened node set"),
-    ],
-)
-def test_sizes_that_do_not_fit_are_named(link, message):
-    nodes = [NodeSet("x", 4, "input"), NodeSet("w", 2, "input")]
-    nodes.append(NodeSet(link.target, {"y": 2, "z": 3, "x4": 4}[link.target], "output"))
-    layers = {
-        "fc": LayerMask("fc", np.ones((2, 4), bool)),
-        "conv": LayerMask("conv", np.ones((2, 4, 3), bool), kind="conv1d"),
-    }
-    masks = MaskSet([layers[link.layer]] if link.layer else [])
-    with pytest.raises(WiringError, match=message):
-        multipartite(masks, wiring=Wiring(tuple(nodes), (link,)))
+def test_a_layer_without_a_mask_is_dense_with_a_warning():
+    masks = MaskSet([LayerMask("a", np.eye(2, dtype=bool)), LayerMask("b", np.eye(2, dtype=bool))])
+    wiring = wire(masks, {"x": 2, "h": 2, "y": 2}, [("a", ["x"], "h"), ("b", ["h"], "y")])
+    with pytest.warns(MasktopoWarning, match="taken as dense, since there is no mask of b"):
+        graph = multipartite(MaskSet([masks["a"]]), wiring=wiring)
+    assert graph.n_edges == 6
+
+
+def test_positions_are_unknown_without_a_model():
+    masks = MaskSet([LayerMask("fc", np.ones((2, 2), bool))])
+    with pytest.raises(WiringError, match="without a model positions are unknown"):
+        multipartite(masks, encoding="unrolled")
 
 
 def test_unknown_encoding():

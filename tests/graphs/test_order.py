@@ -7,10 +7,12 @@ from hypothesis import strategies as st
 
 from masktopo.errors import WiringError
 from masktopo.graphs.order import wiring_from_order
-from masktopo.graphs.wiring import Link, NodeSet, Source, Wiring
+from masktopo.graphs.views import Read
+from masktopo.graphs.wiring import LayerSpec, Link, NodeSet, Use, Wiring
 from masktopo.masks.layer import LayerMask
 from masktopo.masks.maskset import MaskSet
 from tests.naive.chains import size_sequences
+from tests.naive.networks import read_nodes
 from tests.naive.random_networks import random_chain
 
 KINDS = {0: "linear", 1: "conv1d", 2: "conv2d", 3: "conv3d"}
@@ -25,10 +27,17 @@ def wire(*layers):
     return wiring_from_order(MaskSet(layers, source="net.pt"))
 
 
+def repeats(wiring, link):
+    read = [channel for _, channel in read_nodes(link.operand).reshape(-1)]
+    channels = wiring.node_sets[link.sources[0]].channels
+    assert read == sorted(read)
+    assert set(read) == set(range(channels))
+    return len(read) // max(channels, 1) or 1
+
+
 def chained(wiring):
     return [
-        (link.layer, link.sources[0].nodes, link.sources[0].repeat, link.target)
-        for link in wiring.links
+        (link.layer, link.sources[0], repeats(wiring, link), link.target) for link in wiring.links
     ]
 
 
@@ -36,15 +45,20 @@ def test_linear_layers():
     wiring = wire(layer("a", 300, 784), layer("b", 100, 300), layer("c", 10, 100))
     assert wiring == Wiring(
         nodes=(
-            NodeSet("input", 784, "input"),
-            NodeSet("a", 300, "hidden"),
-            NodeSet("b", 100, "hidden"),
-            NodeSet("c", 10, "output"),
+            NodeSet("input", (1, 784), (1,), "input"),
+            NodeSet("a", (1, 300), (1,), "hidden"),
+            NodeSet("b", (1, 100), (1,), "hidden"),
+            NodeSet("c", (1, 10), (1,), "output"),
         ),
         links=(
-            Link("a", (Source("input"),), "a"),
-            Link("b", (Source("a"),), "b"),
-            Link("c", (Source("b"),), "c"),
+            Link("a", Read("input", (1, 784)), "a", Use("linear")),
+            Link("b", Read("a", (1, 300)), "b", Use("linear")),
+            Link("c", Read("b", (1, 100)), "c", Use("linear")),
+        ),
+        layers=(
+            LayerSpec("a", (300, 784), "linear"),
+            LayerSpec("b", (100, 300), "linear"),
+            LayerSpec("c", (10, 100), "linear"),
         ),
         assumed=True,
     )
@@ -70,13 +84,13 @@ def test_layers_of_equal_sizes_keep_the_order_of_the_file():
     sizes = [(64, 3), (64, 64), (128, 64), (128, 128), (256, 128), (256, 256), (256, 256)]
     vgg = [layer(f"conv{index}", *size, 3, 3) for index, size in enumerate(sizes)]
     wiring = wire(*vgg, layer("fc", 10, 256))
-    assert wiring.layers == (*(f"conv{index}" for index in range(7)), "fc")
+    assert wiring.layer_names == (*(f"conv{index}" for index in range(7)), "fc")
 
 
 def test_known_groups_and_transposition_are_used():
     depthwise = layer("dw", 8, 1, 3, 3, groups=8)
     up = layer("up", 8, 4, 2, 2, kind="conv_transpose2d")
-    assert wire(layer("c", 8, 3, 3, 3), depthwise, up).nodes[-1] == NodeSet("up", 4, "output")
+    assert wire(layer("c", 8, 3, 3, 3), depthwise, up).nodes[-1].channels == 4
 
 
 def test_an_input_never_takes_the_name_of_a_layer():
@@ -189,7 +203,7 @@ def test_a_chain_is_taken_exactly_when_no_other_order_of_sizes_chains(conv, line
         with pytest.raises(WiringError, match="also chain in another order"):
             wire(*layers)
     else:
-        assert wire(*layers).layers == tuple(layer.name for layer in layers)
+        assert wire(*layers).layer_names == tuple(layer.name for layer in layers)
 
 
 def test_chains_are_wired_as_they_were_built():
@@ -201,6 +215,7 @@ def test_chains_are_wired_as_they_were_built():
         except WiringError as error:
             assert "also chain in another order" in str(error)  # noqa: PT017
         else:
-            assert found == wiring
+            assert chained(found) == chained(wiring)
+            assert found.layers == wiring.layers
             wired += 1
     assert wired > 30

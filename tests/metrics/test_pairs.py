@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 
 from masktopo import LayerMask, MaskSet
 from masktopo.errors import MaskError, WiringError
-from masktopo.graphs.wiring import Link, NodeSet, Source, Wiring
 from masktopo.metrics.pairs import layer_pair, pair_table
 from tests.naive.pairs import naive_pair
+from tests.naive.wirings import wire
 
 
 def random_mask(rng, shape):
@@ -95,14 +95,10 @@ def test_concatenations_and_additions_follow_the_wiring():
     rng = np.random.default_rng(4)
     a, b = LayerMask("a", random_mask(rng, (3, 4))), LayerMask("b", random_mask(rng, (2, 4)))
     c, d = LayerMask("c", random_mask(rng, (3, 4))), LayerMask("d", random_mask(rng, (6, 7)))
-    nodes = (NodeSet("x", 4, "input"), NodeSet("s", 3), NodeSet("b", 2), NodeSet("y", 6, "output"))
-    links = (
-        Link("a", (Source("x"),), "s"),
-        Link("c", (Source("x"),), "s"),
-        Link("b", (Source("x"),), "b"),
-        Link("d", (Source("s"), Source("b", repeat=2)), "y"),
-    )
-    table = pair_table(MaskSet([a, b, c, d]), wiring=Wiring(nodes, links))
+    masks = MaskSet([a, b, c, d])
+    steps = [("a", ["x"], "s"), ("c", ["x"], "s"), ("b", ["x"], "b"), ("d", ["s", ("b", 2)], "y")]
+    wiring = wire(masks, {"x": 4, "s": 3, "b": 2, "y": 6}, steps)
+    table = pair_table(masks, wiring=wiring)
     assert table["first"].tolist() == ["a", "c", "b"]
     assert table["second"].tolist() == ["d", "d", "d"]
     # Active outputs are those of the whole layer, so the same rows are kept alive.

@@ -6,13 +6,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from masktopo.graphs.multipartite import multipartite
-from masktopo.graphs.wiring import Link, NodeSet, Source, Wiring
 from masktopo.masks.layer import LayerMask
 from masktopo.masks.maskset import MaskSet
 from masktopo.metrics.centrality import gini
 from masktopo.metrics.paths import path_metrics
 from tests.naive import networks as naive
 from tests.naive.random_networks import random_chain, random_network
+from tests.naive.wirings import wire
 
 seeds = st.integers(0, 2**32)
 
@@ -43,6 +43,7 @@ def assert_matches_naive(masks, wiring):
     l1, l2 = naive.path_norms(paths)
     assert found.log10_path_norm_l1 == close(log10(l1))
     assert found.log10_path_norm_l2 == close(log10(l2))
+    assert found.log10_path_kernel_trace == close(log10(naive.kernel_trace(paths)))
     assert_layers_match_naive(found, masks, wiring, graph, paths)
 
 
@@ -101,7 +102,7 @@ def test_the_random_networks_have_every_feature():
     links = [link for wiring in wirings for link in wiring.links]
     assert any(link.layer is None for link in links)
     assert any(len(link.sources) > 1 for link in links)
-    assert any(source.repeat > 1 for link in links for source in link.sources)
+    assert any(len(read) > len(set(read)) for read in map(read_channels, links))
     assert any(
         len(wiring.links) > len({link.target for link in wiring.links}) for wiring in wirings
     )
@@ -109,6 +110,10 @@ def test_the_random_networks_have_every_feature():
     assert any(len(used) > len(set(used)) for used in names)
     found = [path_metrics(multipartite(masks, wiring=wiring)) for masks, wiring in networks]
     assert 5 < sum(metrics.broken_at is not None for metrics in found) < 190
+
+
+def read_channels(link):
+    return naive.read_nodes(link.operand).reshape(-1).tolist()
 
 
 @pytest.mark.parametrize(("depth", "width"), [(10, 500), (150, 100)])
@@ -154,13 +159,10 @@ def test_few_paths_in_and_many_out_survive_beside_many_in_and_few_out():
         ("last", after[-1][0], np.ones((1, 100), bool)),
     ]
     targets = {"one": "middle", "many": "middle", "direct": "y", "last": "y"}
-    links = [Link(name, (Source(start),), targets.get(name, name)) for name, start, _ in steps]
-    sizes = {link.target: mask.shape[0] for link, (_, _, mask) in zip(links, steps, strict=True)}
-    nodes = [
-        NodeSet(name, size, "output" if name == "y" else "hidden") for name, size in sizes.items()
-    ]
-    wiring = Wiring((NodeSet("x", 1, "input"), *nodes), tuple(links))
     masks = MaskSet(LayerMask(name, mask) for name, _, mask in steps)
+    links = [(name, [start], targets.get(name, name)) for name, start, _ in steps]
+    sizes = {"x": 1} | {target: masks[name].shape[0] for name, _, target in links}
+    wiring = wire(masks, sizes, links)
     found = path_metrics(multipartite(masks, wiring=wiring))
     assert found.log10_paths == pytest.approx(600, rel=1e-12)
     assert found.layers["one"].path_share == pytest.approx(1, rel=1e-12)
@@ -188,6 +190,7 @@ def test_norms_without_weights_are_nan():
     found = path_metrics(multipartite(MaskSet([dense("fc", 2, 2)])))
     assert math.isnan(found.log10_path_norm_l1)
     assert math.isnan(found.log10_path_norm_l2)
+    assert math.isnan(found.log10_path_kernel_trace)
 
 
 @pytest.mark.parametrize("pruned", [np.inf, 1e200])
@@ -215,40 +218,32 @@ def test_a_layer_that_reads_only_dead_channels_is_named():
 
 
 def test_a_layer_that_reads_only_the_dead_half_of_a_concatenation_is_named():
-    nodes = (NodeSet("x", 1, "input"), NodeSet("a", 1), NodeSet("b", 1), NodeSet("y", 1, "output"))
-    links = (
-        Link("alive", (Source("x"),), "a"),
-        Link("dead", (Source("x"),), "b"),
-        Link("head", (Source("a"), Source("b")), "y"),
-    )
     head = LayerMask("head", np.array([[False, True]]))
     dead = LayerMask("dead", np.zeros((1, 1), bool))
     masks = MaskSet([dense("alive", 1, 1), dead, head])
-    assert path_metrics(multipartite(masks, wiring=Wiring(nodes, links))).broken_at == "head"
+    links = [("alive", ["x"], "a"), ("dead", ["x"], "b"), ("head", ["a", "b"], "y")]
+    wiring = wire(masks, dict.fromkeys("xaby", 1), links)
+    assert path_metrics(multipartite(masks, wiring=wiring)).broken_at == "head"
 
 
 def test_a_skip_carries_the_flow_past_an_emptied_layer():
-    nodes = (NodeSet("x", 2, "input"), NodeSet("a", 2), NodeSet("y", 1, "output"))
     empty = LayerMask("empty", np.zeros((2, 2), bool))
     masks = MaskSet([empty, dense("head", 1, 2)])
-    links = (
-        Link("empty", (Source("x"),), "a"),
-        Link(None, (Source("x"),), "a"),
-        Link("head", (Source("a"),), "y"),
-    )
-    found = path_metrics(multipartite(masks, wiring=Wiring(nodes, links)))
+    sizes = {"x": 2, "a": 2, "y": 1}
+    links = [("empty", ["x"], "a"), (None, ["x"], "a"), ("head", ["a"], "y")]
+    found = path_metrics(multipartite(masks, wiring=wire(masks, sizes, links)))
     assert found.log10_paths == pytest.approx(math.log10(2))
     assert (found.broken_at, found.effective_nodes, found.effective_edges) == (None, 5, 2)
     assert found.layers["empty"].path_share == 0
     assert math.isnan(found.layers["empty"].path_centrality_max)
-    broken = path_metrics(multipartite(masks, wiring=Wiring(nodes, links[::2])))
+    broken = path_metrics(multipartite(masks, wiring=wire(masks, sizes, links[::2])))
     assert broken.broken_at == "empty"
 
 
 def test_uses_that_fold_differently_share_their_weights():
-    nodes = (NodeSet("x", 2, "input"), NodeSet("y", 4, "input"), NodeSet("z", 1, "output"))
     masks = MaskSet([LayerMask("fc", np.array([[True, True, False, True]]))])
-    wiring = Wiring(nodes, (Link("fc", (Source("x", 2),), "z"), Link("fc", (Source("y"),), "z")))
+    links = [("fc", [("x", 2)], "z"), ("fc", ["y"], "z")]
+    wiring = wire(masks, {"x": 2, "y": 4, "z": 1}, links)
     found = path_metrics(multipartite(masks, wiring=wiring))
     assert found.effective_edges == 3
     assert found.log10_paths == pytest.approx(math.log10(6))

@@ -9,6 +9,7 @@ import math
 import networkx as nx
 import numpy as np
 
+from masktopo.graphs.views import Along, Join, Read
 from tests.naive.encodings import naive_edges
 
 
@@ -19,17 +20,25 @@ def weight_digraph(masks, wiring):
     for nodes in wiring.nodes:
         graph.add_nodes_from((nodes.name, index) for index in range(nodes.channels))
     for use, link in enumerate(wiring.links):
-        left = [
-            (source.nodes, channel, part)
-            for part, source in enumerate(link.sources)
-            for channel in range(channels[source.nodes])
-            for _ in range(source.repeat)
-        ]
+        left = read_nodes(link.operand).reshape(-1)
         for column, row, entry, size in _entries(masks, link, channels):
-            *start, part = left[column]
-            attributes = {"layer": link.layer, "entry": entry, "w": size, "use": use, "part": part}
-            graph.add_edge(tuple(start), (link.target, row), **attributes)
+            attributes = {"layer": link.layer, "entry": entry, "w": size, "use": use}
+            graph.add_edge(left[column], (link.target, row), **attributes)
     return graph
+
+
+def read_nodes(view):
+    """Evaluate a view of which each element reads one node: an array of (node set, channel)."""
+    if isinstance(view, Read):
+        found = np.empty(math.prod(view.shape), object)
+        found[:] = [(view.nodes, index) for index in range(found.size)]
+        return found.reshape(view.shape)
+    if isinstance(view, Join):
+        return np.concatenate([read_nodes(part) for part in view.parts], view.axis)
+    inner = read_nodes(view.of)
+    if isinstance(view, Along):
+        return inner.take(view.map.indices, view.axis)
+    return inner.reshape(view.shape)
 
 
 def _entries(masks, link, channels):
@@ -102,12 +111,22 @@ def path_norms(paths):
     return l1, math.sqrt(squares)
 
 
+def kernel_trace(paths):
+    """Sum, over paths and their weights, the squared product of the path's other weights."""
+    return math.fsum(
+        math.prod(other["w"] ** 2 for other in path if other is not edge)
+        for path in paths
+        for edge in path
+        if edge["layer"] is not None
+    )
+
+
 def centralities(graph, wiring, paths, layer):
-    """Share of the paths through each edge: a (left, right) pair of one source of one use."""
+    """Share of the paths through each edge: a (left, right) pair of one use."""
     pairs = {}
     for start, end, edge in graph.edges(data=True):
         if edge["layer"] == layer:
-            pairs.setdefault((start, end, edge["use"], edge["part"]), []).append(edge)
+            pairs.setdefault((start, end, edge["use"]), []).append(edge)
     passed = {}
     for path in paths:
         for edge in path:
@@ -129,7 +148,7 @@ def broken_at(graph, wiring):
         for start, end, edge in graph.edges(data=True):
             if edge["use"] == use and start in reached:
                 reached.add(end)
-        names = {source.nodes for later in wiring.links[use + 1 :] for source in later.sources}
+        names = {source for later in wiring.links[use + 1 :] for source in later.sources}
         names |= {name for name, role in roles.items() if role == "output"}
         if not any(node[0] in names for node in reached):
             return link.layer

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from masktopo.graphs.wiring import Link, NodeSet, Source, Wiring
+from masktopo.graphs.wiring import Link, Wiring
 from masktopo.masks.layer import LayerMask
 from masktopo.masks.maskset import MaskSet
+from tests.naive.wirings import node_set, operand, spec, use
 
 
 def random_mask(name, shape, rng, *, kind="linear", groups=1, weights=True):
@@ -19,7 +20,7 @@ def random_chain(seed):
     rng = np.random.default_rng(seed)
     kernel = [(2,), (3, 2), (1, 2, 2)][rng.integers(0, 3)]
     n_conv, n_linear = rng.integers(0, 3), rng.integers(1, 3)
-    nodes, links, layers = [NodeSet("input", int(rng.integers(1, 4)), "input")], [], []
+    nodes, links, layers = [node_set("input", int(rng.integers(1, 4)), "input")], [], []
     for index in range(n_conv + n_linear):
         width, before = int(rng.integers(1, 4)), nodes[-1]
         repeat = int(rng.integers(1, 4)) if index == n_conv > 0 else 1
@@ -29,10 +30,14 @@ def random_chain(seed):
         else:
             shape, kind = (width, before.channels * repeat), "linear"
         layers.append(random_mask(name, shape, rng, kind=kind))
-        links.append(Link(name, (Source(before.name, repeat),), name))
+        sizes = {before.name: before.channels}
+        view = operand([(before.name, repeat)], sizes, len(shape) - 2)
+        links.append(Link(name, view, name, use(layers[-1])))
         role = "output" if index == n_conv + n_linear - 1 else "hidden"
-        nodes.append(NodeSet(name, width, role))
-    return MaskSet(layers), Wiring(tuple(nodes), tuple(links), assumed=True)
+        nodes.append(node_set(name, width, role))
+    return MaskSet(layers), Wiring(
+        tuple(nodes), tuple(links), tuple(map(spec, layers)), assumed=True
+    )
 
 
 def random_network(seed):
@@ -50,9 +55,10 @@ def random_network(seed):
         sizes[target] = int(rng.integers(1, 4))
         for _ in range(rng.integers(1, 3)):
             links.append(_random_link(target, before, sizes[target], layers, links, rng))
-    read = {source.nodes for link in links for source in link.sources}
-    nodes = [NodeSet(name, size, _role(name, inputs, read)) for name, size in sizes.items()]
-    return MaskSet(layers.values()), Wiring(tuple(nodes), tuple(links))
+    read = {source for link in links for source in link.sources}
+    nodes = [node_set(name, size, _role(name, inputs, read)) for name, size in sizes.items()]
+    specs = tuple(map(spec, layers.values()))
+    return MaskSet(layers.values()), Wiring(tuple(nodes), tuple(links), specs)
 
 
 def _role(name, inputs, read):
@@ -62,25 +68,26 @@ def _role(name, inputs, read):
 
 
 def _random_link(target, before, size, layers, links, rng):
-    names = list(rng.choice(list(before), size=rng.integers(1, 3)))
-    plain = tuple(Source(str(name)) for name in names)
-    width = sum(before[source.nodes] for source in plain)
+    names = [str(name) for name in rng.choice(list(before), size=rng.integers(1, 3))]
+    plain = operand([(name, 1) for name in names], before)
+    width = sum(before[name] for name in names)
     if width == size and rng.random() < 0.5:
-        return Link(None, plain, target)
+        return Link(None, plain, target, mark="skip")
     for old in links:
         fits = old.layer is not None and layers[old.layer].shape == (size, width)
         if fits and layers[old.layer].kind == "linear" and rng.random() < 0.5:
-            return Link(old.layer, plain, target)
-    return _fresh_layer(f"w{len(links)}", plain, width, size, target, before, layers, rng)
+            return Link(old.layer, plain, target, use(layers[old.layer]))
+    return _fresh_layer(f"w{len(links)}", names, width, size, target, before, layers, rng)
 
 
-def _fresh_layer(name, plain, width, size, target, before, layers, rng):
+def _fresh_layer(name, names, width, size, target, before, layers, rng):
     if rng.random() < 0.4:
         groups = int(np.gcd(width, size)) if rng.random() < 0.5 else 1
         shape = (size, width // groups, 2, 1)
         layers[name] = random_mask(name, shape, rng, kind="conv2d", groups=groups)
-        return Link(name, plain, target)
-    sources = tuple(Source(source.nodes, int(rng.integers(1, 3))) for source in plain)
-    columns = sum(before[source.nodes] * source.repeat for source in sources)
+        view = operand([(name, 1) for name in names], before, 2)
+        return Link(name, view, target, use(layers[name]))
+    sources = [(source, int(rng.integers(1, 3))) for source in names]
+    columns = sum(before[source] * repeat for source, repeat in sources)
     layers[name] = random_mask(name, (size, columns), rng)
-    return Link(name, sources, target)
+    return Link(name, operand(sources, before), target, use(layers[name]))

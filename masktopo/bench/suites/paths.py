@@ -16,8 +16,8 @@ from masktopo.bench.cases import Case, Grid, Implementation, Suite, Task, larges
 from masktopo.bench.masks import make_masks
 from masktopo.bench.networks import shapes_of
 from masktopo.bench.suites.shared import DENSITIES, grid_of
-from masktopo.graphs.multipartite import MultipartiteGraph, multipartite
-from masktopo.kernels.paths import count_live
+from masktopo.graphs.multipartite import MultipartiteGraph, listed, multipartite
+from masktopo.metrics.effective import effective_weights
 from masktopo.metrics.flow import path_sums, reach
 from masktopo.metrics.paths import PathMetrics, path_metrics
 
@@ -36,22 +36,18 @@ def _answer_of_metrics(found: PathMetrics) -> Array:
 def _by_flow(graph: MultipartiteGraph) -> Array:
     """Run masktopo's dynamic programs for the answer alone."""
     live = reach(graph).live
-    sums = path_sums(graph, [block.multiplicity for block in graph.blocks])
-    edges = 0
-    for block in graph.blocks:
-        left, right = live[graph.span(block.source)], live[graph.span(block.target)]
-        edges += count_live(block.indptr, block.indices, block.multiplicity, left, right)
-    return np.array([sums.log10, np.count_nonzero(live), edges])
+    sums = path_sums(graph, "multiplicity")
+    weights = sum(effective_weights(graph, name, live) for name in graph.masks)
+    return np.array([sums.log10, np.count_nonzero(live), weights])
 
 
 def _matrices(graph: MultipartiteGraph) -> Iterator["csr_array"]:
     from scipy.sparse import csr_array
 
-    for block in graph.blocks:
-        source, target = graph.span(block.source), graph.span(block.target)
-        shape = (source.stop - source.start, target.stop - target.start)
-        counts = block.multiplicity.astype(np.float64)
-        yield csr_array((counts, block.indices, block.indptr), shape=shape)
+    for edges in map(listed, graph.blocks):
+        counts = edges.factors("multiplicity").astype(np.float64)
+        shape = (edges.n_left, edges.n_right)
+        yield csr_array((counts, edges.indices, edges.indptr), shape=shape)
 
 
 def _by_scipy(graph: MultipartiteGraph) -> Array:
@@ -101,9 +97,9 @@ def _by_networkx(graph: MultipartiteGraph) -> Array:
 
 def _passes(graph: MultipartiteGraph) -> Iterable[Pass]:
     """Every edge is looked at twice: once along the data flow and once against it."""
-    for block in graph.blocks:
-        n_bytes = block.indptr.nbytes + block.indices.nbytes + block.multiplicity.nbytes
-        yield Pass("read", n_bytes, 2)
+    for edges in map(listed, graph.blocks):
+        counts = 0 if edges.multiplicity is None else edges.multiplicity.nbytes
+        yield Pass("read", edges.indptr.nbytes + edges.indices.nbytes + counts, 2)
 
 
 TASK = Task(

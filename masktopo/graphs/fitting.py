@@ -1,0 +1,88 @@
+"""Masks brought to a wiring: every layer that it uses, in the shape and the role that it has."""
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+
+from masktopo._check import join_names
+from masktopo.errors import MasktopoWarning, WiringError
+from masktopo.graphs.wiring import LayerSpec, Use, Wiring
+from masktopo.masks.layer import LayerMask
+from masktopo.masks.maskset import MaskSet
+
+__all__ = ["as_used", "fitted"]
+
+
+def fitted(masks: MaskSet, wiring: Wiring) -> MaskSet:
+    """Return the masks of the wiring's layers, with their kinds, groups and order.
+
+    Parameters
+    ----------
+    masks : MaskSet
+        Layers may go by an alias of a tied parameter.
+    wiring : Wiring
+
+    Returns
+    -------
+    MaskSet
+        Layers that `masks` lacks are dense, without weights, and named in a warning; layers that
+        the data flow does not reach are left out, with a warning as well.
+
+    Raises
+    ------
+    WiringError
+        If a mask has no layer in the wiring, or another shape than it; all of them are named.
+    """
+    names = {name: spec for spec in wiring.layers for name in (spec.name, *spec.aliases)}
+    _check_fits(masks, names, wiring)
+    found = {names[name].name: layer for name, layer in masks.items() if name in names}
+    _warn(
+        "taken as dense, since there is no mask of",
+        [n for n in wiring.layer_names if n not in found],
+    )
+    _warn("left out, since the data flow does not reach", [n for n in masks if n not in names])
+    return MaskSet(
+        (_fitted(spec, found.get(spec.name)) for spec in wiring.layers), source=masks.source
+    )
+
+
+def _check_fits(masks: MaskSet, names: dict[str, LayerSpec], wiring: Wiring) -> None:
+    unknown = [name for name in masks if name not in names and name not in wiring.unused]
+    reshaped = [
+        f"{name} (mask {layer.shape}, expected {names[name].shape})"
+        for name, layer in masks.items()
+        if name in names and layer.shape != names[name].shape
+    ]
+    faults = [
+        f"{what} {join_names(found)}"
+        for what, found in [("only the masks have", unknown), ("other shapes in", reshaped)]
+        if found
+    ]
+    if faults:
+        raise WiringError(f"{masks.source} does not fit the wiring: {'; '.join(faults)}")
+
+
+def _warn(words: str, names: list[str]) -> None:
+    if names:
+        warnings.warn(f"{words} {join_names(names)}", MasktopoWarning, stacklevel=4)
+
+
+def _fitted(spec: LayerSpec, layer: LayerMask | None) -> LayerMask:
+    if layer is None:
+        dense = np.ones(spec.shape, np.bool_)
+        return LayerMask(spec.name, dense, None, spec.kind, spec.groups, spec.aliases, "dense")
+    kept = replace(layer, name=spec.name, aliases=spec.aliases)
+    same = (layer.kind, layer.groups) == (spec.kind, spec.groups)
+    return kept if same else replace(kept, kind=spec.kind, groups=spec.groups)
+
+
+def as_used(layer: LayerMask, use: Use) -> LayerMask:
+    """Return the layer as one link uses it: of that kind, and only the outputs that it computes."""
+    if use.rows is not None:
+        rows = slice(*use.rows)
+        weight = None if layer.weight is None else layer.weight[rows]
+        layer = replace(layer, mask=layer.mask[rows], weight=weight)
+    if (layer.kind, layer.groups) == (use.kind, use.groups):
+        return layer
+    return replace(layer, kind=use.kind, groups=use.groups)
