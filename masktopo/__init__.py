@@ -18,6 +18,7 @@ _HOMES = {
     "compare": "masktopo.comparison",
     "null_scores": "masktopo.metrics.nulls",
     "multipartite": "masktopo.graphs.multipartite",
+    "trace": "masktopo.graphs.tracing.follow",
     "prune": "masktopo.pruning.prune",
     "pags": "masktopo.sampling.sampler",
     "PagsResult": "masktopo.sampling.result",
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from masktopo.errors import MasktopoError as MasktopoError
     from masktopo.errors import MasktopoWarning as MasktopoWarning
     from masktopo.graphs.multipartite import multipartite as multipartite
+    from masktopo.graphs.tracing.follow import trace as trace
     from masktopo.masks.layer import LayerMask as LayerMask
     from masktopo.masks.load import load_masks as load_masks
     from masktopo.masks.maskset import MaskSet as MaskSet

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from masktopo._check import check_choice, check_count
 from masktopo._random import Rng
-from masktopo.graphs.bipartite import LAYER_ENCODINGS
+from masktopo.graphs.fitting import completed
+from masktopo.graphs.multipartite import find_wiring
+from masktopo.graphs.wiring import Wiring
 from masktopo.masks.load import load_masks
 from masktopo.metrics.conventions import CONVENTIONS
 from masktopo.metrics.family import Family, Findings, Subject
@@ -17,7 +19,9 @@ from masktopo.report import TopologyReport, make_report
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["analyze", "analyze_many"]
+__all__ = ["ENCODINGS", "analyze", "analyze_many"]
+
+ENCODINGS = ("rolled", "channel", "unrolled")
 
 
 def analyze(
@@ -25,6 +29,9 @@ def analyze(
     *,
     metrics: str | Iterable[str] = "all",
     encoding: str = "rolled",
+    model: Any = None,
+    example_input: Any = None,
+    wiring: Wiring | None = None,
     weights: Any = None,
     convention: str = "pags23",
     reference: Any = None,
@@ -44,8 +51,17 @@ def analyze(
     metrics : str or iterable of str
         Families (``"density"``, ``"spectral"``, ``"paths"``, ``"expansion"``, ``"degrees"``,
         ``"patterns"``), single metrics, or ``"all"``. Densities always come along.
-    encoding : {"rolled", "channel"}
-        Encoding of the layer metrics; end-to-end metrics use ``channel``.
+    encoding : {"rolled", "channel", "unrolled"}
+        Layer metrics use ``channel`` when asked, else ``rolled``; end-to-end metrics use
+        ``unrolled`` when asked, else ``channel``. ``unrolled`` needs a model or a wiring.
+    model : torch.nn.Module, optional
+        The network, whose data flow is traced for the end-to-end metrics, and which knows groups
+        and transposed convolutions. It is not changed.
+    example_input : tensor, tuple or dict of tensors, optional
+        What the model takes, batch first; comes with `model`.
+    wiring : Wiring, optional
+        The data flow in place of a model: what `masktopo.trace` returned. Without either it is
+        taken from the order of the layers, where that is no guess.
     weights : path, state dict, torch.nn.Module or MaskSet, optional
         Weights from elsewhere than the masks, for the weighted metrics (PAGS23 uses the
         initialisation). By default the ones that were found beside the masks.
@@ -98,7 +114,7 @@ def analyze(
     >>> int(report.network["effective_nodes"])
     80
     """
-    check_choice("encoding", encoding, LAYER_ENCODINGS)
+    check_choice("encoding", encoding, ENCODINGS)
     check_choice("convention", convention, CONVENTIONS)
     check_count("threads", threads)
     if against is not None:
@@ -111,8 +127,20 @@ def analyze(
         weights_used = f"given: {_name_of(weights)}"
     elif not masks.has_weights:
         weights_used = "none, or not for every layer"
+    if model is not None or wiring is not None or encoding == "unrolled":
+        wiring = find_wiring(masks, model=model, example_input=example_input, wiring=wiring)
+        masks = completed(masks, wiring)
     origin = None if reference is None else load_masks(reference, allow_dense=True)
-    subject = Subject(masks, encoding, convention, origin, certify, threads)
+    subject = Subject(
+        masks,
+        "channel" if encoding == "channel" else "rolled",
+        convention,
+        origin,
+        certify,
+        threads,
+        wiring,
+        "unrolled" if encoding == "unrolled" else "channel",
+    )
     found = [_only(family, family.compute(subject), wanted) for family, wanted in families]
     compared = "no null model"
     if against is not None:
@@ -122,7 +150,8 @@ def analyze(
     settings = {
         "source": masks.source,
         "digest": masks.digest,
-        "encoding": encoding,
+        "encoding": subject.encoding,
+        "network_encoding": subject.network_encoding,
         "convention": convention,
         "weights": weights_used,
         "reference": "origin" if origin is None else origin.source,

@@ -11,7 +11,10 @@ from masktopo.graphs.wiring import LayerSpec, Use, Wiring
 from masktopo.masks.layer import LayerMask
 from masktopo.masks.maskset import MaskSet
 
-__all__ = ["as_used", "fitted"]
+__all__ = ["TAKEN_AS_DENSE", "as_used", "completed", "fitted"]
+
+TAKEN_AS_DENSE = "taken as dense"
+"""Origin of a layer of the model that the masks lack."""
 
 
 def fitted(masks: MaskSet, wiring: Wiring) -> MaskSet:
@@ -20,31 +23,38 @@ def fitted(masks: MaskSet, wiring: Wiring) -> MaskSet:
     Parameters
     ----------
     masks : MaskSet
-        Layers may go by an alias of a tied parameter.
+        Layers may go by an alias of a tied parameter. Layers that the data flow does not reach
+        are left out, and those that `masks` lacks are dense, without weights.
     wiring : Wiring
-
-    Returns
-    -------
-    MaskSet
-        Layers that `masks` lacks are dense, without weights, and named in a warning; layers that
-        the data flow does not reach are left out, with a warning as well.
 
     Raises
     ------
     WiringError
         If a mask has no layer in the wiring, or another shape than it; all of them are named.
     """
-    names = {name: spec for spec in wiring.layers for name in (spec.name, *spec.aliases)}
+    names = _names(wiring)
     _check_fits(masks, names, wiring)
     found = {names[name].name: layer for name, layer in masks.items() if name in names}
-    _warn(
-        "taken as dense, since there is no mask of",
-        [n for n in wiring.layer_names if n not in found],
-    )
-    _warn("left out, since the data flow does not reach", [n for n in masks if n not in names])
     return MaskSet(
         (_fitted(spec, found.get(spec.name)) for spec in wiring.layers), source=masks.source
     )
+
+
+def completed(masks: MaskSet, wiring: Wiring) -> MaskSet:
+    """Return `fitted` masks, followed by those of layers that the data flow does not reach.
+
+    Both kinds of gap are named in a warning: layers taken as dense, and layers beside the graph.
+    """
+    found = fitted(masks, wiring)
+    beside = [layer for name, layer in masks.items() if name in wiring.unused]
+    dense = [layer.name for layer in found.values() if layer.origin == TAKEN_AS_DENSE]
+    _warn("taken as dense, since there is no mask of", dense)
+    _warn("not in the graph, since the data flow does not reach", [layer.name for layer in beside])
+    return MaskSet([*found.values(), *beside], source=masks.source) if beside else found
+
+
+def _names(wiring: Wiring) -> dict[str, LayerSpec]:
+    return {name: spec for spec in wiring.layers for name in (spec.name, *spec.aliases)}
 
 
 def _check_fits(masks: MaskSet, names: dict[str, LayerSpec], wiring: Wiring) -> None:
@@ -70,8 +80,8 @@ def _warn(words: str, names: list[str]) -> None:
 
 def _fitted(spec: LayerSpec, layer: LayerMask | None) -> LayerMask:
     if layer is None:
-        dense = np.ones(spec.shape, np.bool_)
-        return LayerMask(spec.name, dense, None, spec.kind, spec.groups, spec.aliases, "dense")
+        dense = LayerMask(spec.name, np.ones(spec.shape, np.bool_), None, spec.kind, spec.groups)
+        return replace(dense, aliases=spec.aliases, origin=TAKEN_AS_DENSE)
     kept = replace(layer, name=spec.name, aliases=spec.aliases)
     same = (layer.kind, layer.groups) == (spec.kind, spec.groups)
     return kept if same else replace(kept, kind=spec.kind, groups=spec.groups)

@@ -12,7 +12,7 @@ from masktopo._check import check_choice
 from masktopo.errors import ArgumentError, WiringError
 from masktopo.graphs.channel_edges import channel_edges
 from masktopo.graphs.edges import Edges
-from masktopo.graphs.fitting import as_used, fitted
+from masktopo.graphs.fitting import as_used, completed, fitted
 from masktopo.graphs.implicit import EdgeMap
 from masktopo.graphs.order import wiring_from_order
 from masktopo.graphs.unrolled_maps import choose_explicit, unrolled_map
@@ -23,7 +23,16 @@ from masktopo.masks.maskset import MaskSet
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-__all__ = ["NETWORK_ENCODINGS", "REPRESENTATIONS", "EdgeBlock", "MultipartiteGraph", "multipartite"]
+__all__ = [
+    "NETWORK_ENCODINGS",
+    "REPRESENTATIONS",
+    "EdgeBlock",
+    "MultipartiteGraph",
+    "find_wiring",
+    "listed",
+    "multipartite",
+    "network_graph",
+]
 
 NETWORK_ENCODINGS = ("channel", "unrolled")
 
@@ -173,6 +182,8 @@ def listed(block: EdgeBlock) -> Edges:
 def multipartite(
     source: Any,
     *,
+    model: Any = None,
+    example_input: Any = None,
     wiring: Wiring | None = None,
     encoding: str = "channel",
     representation: str = "auto",
@@ -183,11 +194,15 @@ def multipartite(
     ----------
     source : path, state dict, dict of masks, torch.nn.Module or MaskSet
         Anything that `load_masks` takes.
+    model : torch.nn.Module, optional
+        The network, from which the data flow is traced; needs `example_input`.
+    example_input : tensor, tuple or dict of tensors, optional
+        What the model takes, batch first: see `masktopo.trace`.
     wiring : Wiring, optional
-        The data flow. By default it is taken from the order of the layers, where
-        `wiring_from_order` allows.
+        The data flow, in place of a model. Without either it is taken from the order of the
+        layers, where `wiring_from_order` allows.
     encoding : {"channel", "unrolled"}
-        See section 1 of the definitions. ``unrolled`` needs a wiring that knows positions.
+        See section 1 of the definitions. ``unrolled`` needs a model or a wiring made from one.
     representation : {"auto", "explicit", "matrix-free"}
         Whether edges are listed, in ``unrolled``. ``auto`` lists them up to 100 million.
 
@@ -223,7 +238,15 @@ def multipartite(
     check_choice("encoding", encoding, NETWORK_ENCODINGS)
     check_choice("representation", representation, REPRESENTATIONS)
     masks = _load(source)
-    wiring = wiring_from_order(masks) if wiring is None else wiring
+    wiring = find_wiring(masks, model=model, example_input=example_input, wiring=wiring)
+    completed(masks, wiring)
+    return network_graph(masks, wiring, encoding=encoding, representation=representation)
+
+
+def network_graph(
+    masks: MaskSet, wiring: Wiring, *, encoding: str = "channel", representation: str = "auto"
+) -> MultipartiteGraph:
+    """Join masks along a wiring, as `multipartite` does, without a word on what is missing."""
     if encoding == "unrolled" and wiring.assumed:
         raise WiringError(
             "without a model positions are unknown: only the encoding channel is there"
@@ -234,6 +257,21 @@ def multipartite(
     blocks = builder(masks, wiring, representation)
     offsets = np.cumsum([0, *sizes], dtype=np.int64)
     return MultipartiteGraph(masks, wiring, encoding, offsets, tuple(blocks))
+
+
+def find_wiring(
+    masks: MaskSet, *, model: Any = None, example_input: Any = None, wiring: Wiring | None = None
+) -> Wiring:
+    """Return the wiring: the given one, the model's, or the one that the order suggests."""
+    if (model is None) != (example_input is None):
+        raise ArgumentError("model and example_input come together")
+    if model is None:
+        return wiring_from_order(masks) if wiring is None else wiring
+    if wiring is not None:
+        raise ArgumentError("give a model or a wiring, not both")
+    from masktopo.graphs.tracing import trace
+
+    return trace(model, example_input)
 
 
 def _load(source: Any) -> MaskSet:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
-__all__ = ["copy_model"]
+__all__ = ["copy_model", "own_classes"]
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -35,7 +35,11 @@ def copy_model(model: Module) -> Module:
         for value in vars(module).values()
         if isinstance(value, torch.Tensor) and not value.is_leaf
     }
-    twin = copy.deepcopy(model, copied)
+    return own_classes(copy.deepcopy(model, copied))
+
+
+def own_classes(twin: Module) -> Module:
+    """Give every parametrized module of a copy a class of its own, in place."""
     for module in twin.modules():
         if parametrize.is_parametrized(module):
             shared = type(module)

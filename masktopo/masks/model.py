@@ -1,6 +1,7 @@
 """The masks of a model, and a model under masks."""
 
 from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -26,7 +27,7 @@ from masktopo.masks.slots import (
 )
 from masktopo.masks.ties import merge_ties
 
-__all__ = ["apply_masks", "masks_of_module"]
+__all__ = ["LayerSlot", "apply_masks", "layer_slots", "masks_of_module"]
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -91,13 +92,41 @@ def masks_of_module(module: nn.Module) -> MaskSet:
 
 
 def _layers(network: nn.Module) -> Iterator[tuple[LayerMask, Hashable]]:
+    for found in layer_slots(network):
+        yield _layer(found), id(stored(found.slot))
+
+
+@dataclass(frozen=True)
+class LayerSlot:
+    """A layer of a model: its name, where it is kept, what is read there, and how it acts."""
+
+    name: str
+    slot: Slot
+    reading: Reading
+    kind: str
+    groups: int
+
+
+def layer_slots(network: nn.Module) -> Iterator[LayerSlot]:
+    """Yield every layer of a network in its order, tied ones under each of their names.
+
+    Raises
+    ------
+    MaskError
+        If a lazy module has no shape yet, or a layer more than 5 dimensions.
+    """
     for slot in parameter_slots(network):
-        parameter = stored(slot)
-        if isinstance(parameter, UninitializedParameter):
+        if isinstance(stored(slot), UninitializedParameter):
             raise MaskError(f"{slot.path!r} has no shape yet; pass one batch through the model")
         reading = read(slot)
         if _is_layer(slot, reading):
-            yield _layer(slot, reading), id(parameter)
+            name, kind = layer_name(slot.path), _kind(slot, reading.weight.ndim)
+            if kind is None:
+                raise MaskError(
+                    f"layer {name!r}: expected 2 to 5 dimensions, not {reading.weight.ndim}"
+                )
+            groups = int(getattr(slot.module, "groups", 1)) if "conv" in kind else 1
+            yield LayerSlot(name, slot, reading, kind, groups)
 
 
 def _is_layer(slot: Slot, reading: Reading) -> bool:
@@ -111,19 +140,15 @@ def _is_layer(slot: Slot, reading: Reading) -> bool:
     return 2 <= reading.weight.ndim <= 5 and reading.weight.is_floating_point() and not elementwise
 
 
-def _layer(slot: Slot, reading: Reading) -> LayerMask:
-    name = layer_name(slot.path)
-    kind = _kind(slot, reading.weight.ndim)
-    if kind is None:
-        raise MaskError(f"layer {name!r}: expected 2 to 5 dimensions, not {reading.weight.ndim}")
+def _layer(found: LayerSlot) -> LayerMask:
+    name, reading = found.name, found.reading
     weight = to_array(reading.weight.detach().clone(), name)
     if reading.mask is None:
         mask = weight != 0
         origin = "dense" if mask.all() else reading.origin
     else:
         mask, origin = to_array(reading.mask.detach().clone(), name), reading.origin
-    groups = int(getattr(slot.module, "groups", 1)) if "conv" in kind else 1
-    return LayerMask(name, mask, weight, kind=kind, groups=groups, origin=origin)
+    return LayerMask(name, mask, weight, kind=found.kind, groups=found.groups, origin=origin)
 
 
 def _kind(slot: Slot, dimensions: int) -> str | None:

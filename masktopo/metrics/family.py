@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from masktopo.graphs.bipartite import BipartiteGraph, bipartite_graphs
+from masktopo.graphs.multipartite import MultipartiteGraph, find_wiring, network_graph
+from masktopo.graphs.wiring import Wiring
 from masktopo.masks.maskset import MaskSet
 
 __all__ = ["Family", "Findings", "Subject"]
@@ -27,6 +29,10 @@ class Subject:
     masks : MaskSet
     encoding : {"rolled", "channel"}
         Encoding of the layer metrics.
+    wiring : Wiring or None
+        The data flow; None where it is to be taken from the order of the layers.
+    network_encoding : {"channel", "unrolled"}
+        Encoding of the end-to-end metrics.
     convention : {"pags23", "rama23", "mge24"}
     reference : MaskSet or None
         The network from whose coordinates `full_spectrum` is measured; None for the origin.
@@ -41,11 +47,25 @@ class Subject:
     reference: MaskSet | None = None
     certify: bool = False
     threads: int = 1
+    wiring: Wiring | None = None
+    network_encoding: str = "channel"
 
     @cached_property
     def graphs(self) -> list[BipartiteGraph]:
         """Bipartite graph of every layer, built once for all families."""
         return bipartite_graphs(self.masks.values(), self.encoding, threads=self.threads)
+
+    @cached_property
+    def network_graph(self) -> MultipartiteGraph:
+        """The network end to end, built once for all families.
+
+        Raises
+        ------
+        WiringError
+            If there is no wiring and the order of the layers gives none.
+        """
+        wiring = find_wiring(self.masks, wiring=self.wiring)
+        return network_graph(self.masks, wiring, encoding=self.network_encoding)
 
 
 @dataclass(frozen=True, eq=False)

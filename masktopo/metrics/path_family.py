@@ -5,7 +5,7 @@ from dataclasses import asdict, fields
 import numpy as np
 
 from masktopo.errors import WiringError
-from masktopo.graphs.multipartite import MultipartiteGraph, multipartite
+from masktopo.graphs.multipartite import MultipartiteGraph
 from masktopo.metrics.family import Family, Findings, Subject
 from masktopo.metrics.paths import LayerPaths, PathMetrics, path_metrics
 
@@ -15,7 +15,7 @@ __all__ = ["PATHS"]
 def _paths(subject: Subject) -> Findings:
     """Compute path metrics; a network that cannot be wired gets nan, and a note that says why."""
     try:
-        graph = multipartite(subject.masks)
+        graph = subject.network_graph
     except WiringError as error:
         return Findings(
             layers={name: np.full(len(subject.masks), np.nan) for name in PATHS.layer_metrics},
@@ -23,7 +23,10 @@ def _paths(subject: Subject) -> Findings:
             notes=(f"No end-to-end metrics: {error}.",),
         )
     found = path_metrics(graph)
-    rows = [asdict(found.layers[name]) for name in subject.masks]
+    absent = dict.fromkeys(PATHS.layer_metrics, np.nan)
+    rows = [
+        asdict(found.layers[name]) if name in found.layers else absent for name in subject.masks
+    ]
     return Findings(
         layers={name: np.array([row[name] for row in rows]) for name in PATHS.layer_metrics},
         network={name: getattr(found, name) for name in PATHS.network_metrics},
