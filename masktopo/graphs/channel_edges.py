@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from masktopo.graphs.bipartite import BipartiteGraph, bipartite
 from masktopo.graphs.edges import Edges, composed, edges_of_pairs
 from masktopo.graphs.reads import Reads, element_ids, reads
-from masktopo.graphs.views import OUTPUT, Shape, output_shape, restricted
+from masktopo.graphs.views import OUTPUT, Read, Shape, output_shape, restricted
 from masktopo.graphs.wiring import Link, NodeSet
 from masktopo.masks.layer import LayerMask
 
@@ -56,11 +56,13 @@ def operand_channels(link: Link, source: str, nodes: Mapping[str, NodeSet]) -> E
 
 def landed_channels(link: Link, nodes: Mapping[str, NodeSet]) -> Edges | None:
     """Join the output channels of the link's layer to the target's; None where they are these."""
-    if link.landing is None:
-        return None
-    shape, target = output_shape(link.landing), nodes[link.target]
+    target = nodes[link.target]
+    landing = Read(OUTPUT, target.shape) if link.landing is None else link.landing
+    shape = output_shape(landing)
     axis = _channel_axis(link, shape)
-    found = reads(link.landing, {OUTPUT: (axis,)})
+    if link.landing is None and target.channel_axes == (axis,):
+        return None
+    found = reads(landing, {OUTPUT: (axis,)})
     onto = Reads(element_ids(target.shape, target.channel_axes))
     return pair_up(found, onto, shape[axis], target.channels, distinct=True)
 

@@ -329,15 +329,15 @@ def _check_use(link: Link, use: Use, spec: LayerSpec, target: NodeSet) -> None:
             f"{link.operand.shape} gives {found}"
         )
     outputs = right_size(used) if use.rows is None else use.rows[1] - use.rows[0]
-    if link.landing is None:
-        own, words = target.channels, f"its target {target.name!r} has {target.channels} channels"
-    else:
-        shape = output_shape(link.landing)
-        own, words = shape[len(shape) - 1 - use.kernel_axes], f"lands as a tensor of shape {shape}"
-        if link.landing.shape != target.shape:
-            raise WiringError(
-                f"{link.words} lands in shape {link.landing.shape}, but its target "
-                f"{target.name!r} has shape {target.shape}"
-            )
-    if outputs != own:
-        raise WiringError(f"{link.words} has {outputs} outputs, but {words}")
+    if link.landing is not None and link.landing.shape != target.shape:
+        raise WiringError(
+            f"{link.words} lands in shape {link.landing.shape}, but its target {target.name!r} has "
+            f"shape {target.shape}"
+        )
+    shape = target.shape if link.landing is None else output_shape(link.landing)
+    place = len(shape) - 1 - use.kernel_axes
+    if place < 0 or shape[place] != outputs:
+        raise WiringError(
+            f"{link.words} has {outputs} outputs, but lands on {target.name!r} as a tensor of "
+            f"shape {shape}"
+        )

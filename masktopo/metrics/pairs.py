@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from masktopo.errors import MaskError
 from masktopo.graphs.bipartite import BipartiteGraph, bipartite
 from masktopo.graphs.bipartite import kernel_size as kernel_places
-from masktopo.graphs.channel_edges import operand_channels
+from masktopo.graphs.channel_edges import landed_channels, operand_channels
 from masktopo.graphs.edges import Edges
 from masktopo.graphs.fitting import fitted
 from masktopo.graphs.order import wiring_from_order
@@ -150,7 +150,9 @@ def _joints(wiring: Wiring, masks: MaskSet) -> list[tuple[str, str, int, int]]:
                 found += [
                     (before.layer, link.layer, run[0] * kernel, run[1] * kernel)
                     for before in wiring.links
-                    if before.target == source and before.layer and before.landing is None
+                    if before.target == source
+                    and before.layer
+                    and landed_channels(before, wiring.node_sets) is None
                 ]
     return found
 

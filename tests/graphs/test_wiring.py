@@ -65,7 +65,10 @@ def test_what_does_not_hang_together_is_refused(nodes, links, message):
     ("link", "message"),
     [
         (linear("first", "x", 4, "a"), r"layer 'first' has 2 inputs, but its operand .* 4"),
-        (linear("first", "x", 2, "y"), r"layer 'first' has 3 outputs, but its target 'y' has 1"),
+        (
+            linear("first", "x", 2, "y"),
+            r"layer 'first' has 3 outputs, but lands on 'y' as a tensor of shape \(1, 1\)",
+        ),
         (skip("x", 2, "a"), r"the skip to 'a' has shape \(1, 2\), but its target .*\(1, 3\)"),
         (
             Link("first", Read("x", (1, 2)), "a", Use("conv1d", 1, (1,), (0,), (1,))),
@@ -102,7 +105,9 @@ def test_a_landing_reads_the_output():
     with pytest.raises(WiringError, match=r"lands in shape \(3, 1\), but its target 'a' has shape"):
         Wiring((X, A, Y), (landed(column), LAST), SPECS)
     narrow = Reshape(Read(OUTPUT, (3, 1)), (1, 3))
-    with pytest.raises(WiringError, match=r"3 outputs, but lands as a tensor of shape \(3, 1\)"):
+    with pytest.raises(
+        WiringError, match=r"3 outputs, but lands on 'a' as a tensor of shape \(3, 1\)"
+    ):
         Wiring((X, A, Y), (landed(narrow), LAST), SPECS)
 
 
