@@ -67,7 +67,8 @@ class _Block(nn.Module):
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         values: torch.Tensor = inputs + self.attention(self.norm1(inputs))
-        return values + self.fc2(gelu(self.fc1(self.norm2(values))))
+        hidden: torch.Tensor = self.fc2(gelu(self.fc1(self.norm2(values))))
+        return values + hidden
 
 
 class _Attention(nn.Module):

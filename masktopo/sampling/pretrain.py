@@ -54,11 +54,8 @@ def pretrained(
         for epoch, start in enumerate(range(0, steps, per_pass), start=1):
             count = min(per_pass, steps - start) * config.batch_size
             order = stream(root, epoch).permutation(len(data))[:count]
-            drawn = data.subset(order)
-            batch = TensorData(
-                drawn.inputs.to(device), drawn.labels.to(device), data.n_classes, data.name
-            )
-            train_epoch(network, optimizer, batch, config, seed=root, epoch=epoch)
+            batches = data.subset(order).to(device)
+            train_epoch(network, optimizer, batches, config, seed=root, epoch=epoch)
     network.zero_grad(set_to_none=True)
     return network.train(model.training)
 

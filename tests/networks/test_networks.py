@@ -116,8 +116,16 @@ def test_conv6_has_the_published_share_in_its_convolutions():
 
 @pytest.mark.parametrize(
     ("name", "convolutions", "linear"),
-    [("resnet18", 20, 1), ("resnet34", 36, 1), ("resnet20", 21, 1), ("resnet32", 33, 1)]
-    + [("vgg16", 13, 1), ("wrn-28-2", 28, 1), ("wrn-22-2", 22, 1), ("vit-small", 1, 6 * 6 + 1)],
+    [
+        ("resnet18", 20, 1),
+        ("resnet34", 36, 1),
+        ("resnet20", 21, 1),
+        ("resnet32", 33, 1),
+        ("vgg16", 13, 1),
+        ("wrn-28-2", 28, 1),
+        ("wrn-22-2", 22, 1),
+        ("vit-small", 1, 6 * 6 + 1),
+    ],
 )
 def test_layers_are_all_found_as_layers(name, convolutions, linear):
     masks = masks_of_module(build_network(name, input_shape=(3, 32, 32), n_classes=10))
