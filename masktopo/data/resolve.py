@@ -32,9 +32,9 @@ def resolve_data(data: Any, *, test: Any = None) -> DataSplits:
     ----------
     data : str, pair of tensors or arrays, torch Dataset, TensorData or DataSplits
         A specification (``"digits"``, ``"folder:PATH"``, ``"synthetic:3x32x32:10"``), which
-        carries its test set; or inputs of shape (n, ...) with labels of shape (n,); or a map-style data set of
-        (input, label), which is read once from its first sample to its last. Inputs become
-        float32 without scaling.
+        carries its test set; or inputs of shape (n, ...) with labels of shape (n,); or a
+        map-style data set of (input, label), which is read once from its first sample to its
+        last. Inputs of the latter two become float32 without scaling.
     test : pair, Dataset or TensorData, optional
         The test set, in place of what `data` carries. Where there is none, a fixed stratified
         fifth of `data` is held out.

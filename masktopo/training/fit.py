@@ -1,8 +1,6 @@
 """All epochs of one run: the schedule, the mask hook and the choice of the best epoch."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +21,7 @@ from masktopo.training.masked import (
     hold_pruned_at_zero,
     pruned_places,
 )
+from masktopo.training.optimizer import make_optimizer, repeatable_algorithms
 from masktopo.training.step import make_step, memory_format
 
 __all__ = ["Fitted", "fit"]
@@ -94,14 +93,14 @@ def fit(
     RunError
         If `checkpoint` is damaged.
     """
-    model.to(device, memory_format=memory_format(device))
+    model.to(device).to(memory_format=memory_format(device))  # type: ignore[call-overload]
     training, validation = splits.training_part.to(device), splits.validation_part.to(device)
     parameters = dict(model.named_parameters(remove_duplicate=False))
     pruned = pruned_places(masks, parameters)
-    optimizer = _optimizer(model, config, device)
+    optimizer = make_optimizer(model, config)
     with (
         fenced_torch_rng(device),
-        _repeatable_algorithms(),
+        repeatable_algorithms(),
         hold_pruned_at_zero(optimizer, parameters, pruned),
         tqdm(total=config.epochs, unit="epoch", disable=not progress) as bar,
     ):
@@ -151,33 +150,6 @@ def _advanced(
     if row["validation_accuracy"] > last.validation_accuracy:
         best = state, int(row["epoch"]), row["validation_accuracy"]
     return Checkpoint(state, optimizer.state_dict(), *best, [*last.rows, row])
-
-
-def _optimizer(
-    model: nn.Module, config: TrainConfig, device: torch.device
-) -> torch.optim.Optimizer:
-    """Return the SGD of section 10; biases and normalisation are treated as weights are."""
-    return torch.optim.SGD(
-        model.parameters(),
-        lr=config.learning_rate,
-        momentum=config.momentum,
-        nesterov=config.nesterov,
-        weight_decay=config.weight_decay,
-        # One kernel for all parameters; on the CPU the plain loop is as quick.
-        fused=True if device.type == "cuda" else None,
-    )
-
-
-@contextmanager
-def _repeatable_algorithms() -> Iterator[None]:
-    """Let cuDNN choose the same algorithm every time, and give the settings back."""
-    cudnn = torch.backends.cudnn
-    before = cudnn.deterministic, cudnn.benchmark
-    cudnn.deterministic, cudnn.benchmark = True, False
-    try:
-        yield
-    finally:
-        cudnn.deterministic, cudnn.benchmark = before
 
 
 def _snapshot(model: nn.Module) -> dict[str, torch.Tensor]:

@@ -103,6 +103,13 @@ class _RecordedStep:
     def __call__(
         self, chosen: torch.Tensor, draws: torch.Tensor | None
     ) -> tuple[torch.Tensor, torch.Tensor]:
+        with torch.cuda.device(chosen.device):
+            return self._take(chosen, draws)
+
+    def _take(
+        self, chosen: torch.Tensor, draws: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Take a step, replayed once it has been recorded."""
         if len(chosen) != self._size:
             return self._step(chosen, draws)
         if self._warm < _WARM_UP:

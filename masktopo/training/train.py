@@ -225,6 +225,6 @@ def _device(device: str | torch.device | None) -> torch.device:
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     place = torch.device(device)
-    if place.type == "cuda" and place.index is None:
+    if place == torch.device("cuda"):
         return torch.device("cuda", torch.cuda.current_device())
     return place
