@@ -72,7 +72,8 @@ def cached_arrays(name: str, make: Callable[[], Arrays]) -> Arrays:
 def _read(path: Path) -> Arrays | None:
     """Read a file of arrays; None where there is none, or it is damaged."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # np.load leaves files open that it opened itself and finds damaged.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
         return None
