@@ -14,7 +14,10 @@ __all__ = ["add_network_arguments", "load_network"]
 def add_network_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the network, the data and the seed."""
     parser.add_argument("--model", default="smallcnn", help="a network, or package.module:factory")
-    parser.add_argument("--data", default="digits", help="digits (default) or synthetic:CxHxW:K")
+    parser.add_argument("--init", default="kaiming", help="kaiming (default) or pags23")
+    parser.add_argument(
+        "--data", default="digits", help="digits (default), folder:PATH or synthetic:CxHxW:K"
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed (default 0)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
@@ -29,6 +32,7 @@ def load_network(arguments: argparse.Namespace) -> tuple["nn.Module", "DataSplit
         arguments.model,
         input_shape=splits.train.sample_shape,
         n_classes=splits.train.n_classes,
+        init=arguments.init,
         rng=arguments.seed,
     )
     return model, splits

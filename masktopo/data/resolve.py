@@ -1,6 +1,7 @@
 """Data sets as users name them: a specification, a pair of arrays, or a torch data set."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from torch.utils.data import Dataset
@@ -8,6 +9,7 @@ from torch.utils.data import Dataset
 from masktopo._check import check_choice
 from masktopo.data.convert import data_from_dataset, data_from_pair
 from masktopo.data.digits import digits
+from masktopo.data.folder import folder
 from masktopo.data.splits import DataSplits, split_off_test
 from masktopo.data.synthetic import synthetic
 from masktopo.data.tensors import TensorData
@@ -17,6 +19,7 @@ __all__ = ["SPECIFICATIONS", "resolve_data"]
 
 SPECIFICATIONS: dict[str, Callable[[str], DataSplits]] = {
     "digits": digits,
+    "folder": folder,
     "synthetic": synthetic,
 }
 """Word before the colon of a specification -> what reads the rest of it."""
@@ -28,10 +31,10 @@ def resolve_data(data: Any, *, test: Any = None) -> DataSplits:
     Parameters
     ----------
     data : str, pair of tensors or arrays, torch Dataset, TensorData or DataSplits
-        A specification (``"digits"``, ``"synthetic:3x32x32:10"``), which carries its test set;
-        or inputs of shape (n, ...) with labels of shape (n,); or a map-style data set of
-        (input, label), which is read once from its first sample to its last. Inputs become
-        float32 without scaling.
+        A specification (``"digits"``, ``"folder:PATH"``, ``"synthetic:3x32x32:10"``), which
+        carries its test set; or inputs of shape (n, ...) with labels of shape (n,); or a
+        map-style data set of (input, label), which is read once from its first sample to its
+        last. Inputs of the latter two become float32 without scaling.
     test : pair, Dataset or TensorData, optional
         The test set, in place of what `data` carries. Where there is none, a fixed stratified
         fifth of `data` is held out.
@@ -94,4 +97,4 @@ def _same_classes(train: TensorData, test: TensorData) -> DataSplits:
 def _with_classes(data: TensorData, n_classes: int) -> TensorData:
     if data.n_classes == n_classes:
         return data
-    return TensorData(data.inputs, data.labels, n_classes, data.name)
+    return replace(data, n_classes=n_classes)

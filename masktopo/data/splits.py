@@ -53,6 +53,11 @@ class DataSplits:
                 f"{self.train.name} has samples of shape {ours[0]} in {ours[1]} classes, but its "
                 f"test set {self.test.name} has shape {theirs[0]} in {theirs[1]} classes"
             )
+        if self.train.pixels != self.test.pixels:
+            raise DataError(
+                f"{self.train.name} and its test set {self.test.name} are not normalised alike; "
+                "images of a specification go with the test set that it carries"
+            )
 
     @property
     def training_part(self) -> TensorData:

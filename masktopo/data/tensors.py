@@ -1,7 +1,7 @@
 """A labelled data set that is held in memory as two tensors."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from masktopo._check import check_count
+from masktopo.data.pixels import Pixels
 from masktopo.errors import DataError
 
 __all__ = ["TensorData"]
@@ -20,14 +21,17 @@ class TensorData:
 
     Parameters
     ----------
-    inputs : torch.Tensor of float32, shape (n, ...)
-        The samples, finite.
+    inputs : torch.Tensor of float32 or uint8, shape (n, ...)
+        The samples: finite numbers as a network takes them, or the bytes of images of shape
+        (n, channels, height, width), which `normalised` makes such numbers of.
     labels : torch.Tensor of int64, shape (n,)
         The class of each sample, from 0 to ``n_classes - 1``.
     n_classes : int
         Number of classes; a class may have no sample here.
     name : str
         What the data is called in reports and error messages.
+    pixels : Pixels, optional
+        How bytes become numbers; given for uint8 and for nothing else.
 
     Raises
     ------
@@ -47,6 +51,7 @@ class TensorData:
     labels: torch.Tensor
     n_classes: int
     name: str
+    pixels: Pixels | None = None
 
     def __post_init__(self) -> None:
         check_count("n_classes", self.n_classes)
@@ -70,37 +75,79 @@ class TensorData:
     @cached_property
     def digest(self) -> str:
         """SHA-256 over shape, classes, samples and labels (hex); the name does not count."""
-        total = hashlib.sha256(f"{tuple(self.inputs.shape)} {self.n_classes}".encode())
+        scale = "" if self.pixels is None else f" {self.pixels}"
+        form = f"{tuple(self.inputs.shape)} {self.n_classes}{scale}"
+        total = hashlib.sha256(form.encode())
         for tensor in (self.inputs, self.labels):
             total.update(tensor.cpu().contiguous().numpy().data)
         return total.hexdigest()
+
+    def normalised(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Return some of `inputs` as a network takes them: float32, on the device they are on.
+
+        Bytes are centred and scaled by channel; what is float32 already is given back as it is.
+        """
+        if self.pixels is None:
+            return inputs
+        centre, scale = self._centre_and_scale
+        return (inputs.to(torch.float32) - centre) * scale
+
+    def batch(self, chosen: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the normalised inputs and the labels of the samples at `chosen`.
+
+        Parameters
+        ----------
+        chosen : torch.Tensor of int64, shape (k,)
+            Places of the samples, on the device of this data.
+        """
+        return self.normalised(self.inputs[chosen]), self.labels[chosen]
+
+    @cached_property
+    def _centre_and_scale(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean and reciprocal deviation of every channel; made once, as copies wait for a GPU."""
+        assert self.pixels is not None
+        columns = (self.pixels.mean, [1 / value for value in self.pixels.deviation])
+        centre, scale = (
+            torch.tensor(column, device=self.inputs.device)[:, None, None] for column in columns
+        )
+        return centre, scale
 
     def to(self, device: torch.device) -> "TensorData":
         """Return this data with both tensors on `device`."""
         if self.labels.device == self.inputs.device == device:
             return self
-        return TensorData(self.inputs.to(device), self.labels.to(device), self.n_classes, self.name)
+        return replace(self, inputs=self.inputs.to(device), labels=self.labels.to(device))
 
     def subset(self, indices: NDArray[np.integer], *, name: str | None = None) -> "TensorData":
         """Return the samples at `indices`, in that order, under `name` or this data's own."""
         chosen = torch.from_numpy(np.asarray(indices, dtype=np.int64)).to(self.labels.device)
-        return TensorData(
-            self.inputs[chosen], self.labels[chosen], self.n_classes, name or self.name
+        return replace(
+            self,
+            inputs=self.inputs[chosen],
+            labels=self.labels[chosen],
+            name=name or self.name,
         )
 
 
 def _check_form(data: TensorData) -> None:
     """Raise unless dtypes, dimensions and lengths are as documented."""
     inputs, labels = data.inputs, data.labels
-    if inputs.dtype != torch.float32 or labels.dtype != torch.int64:
+    wanted = torch.float32 if data.pixels is None else torch.uint8
+    if inputs.dtype != wanted or labels.dtype != torch.int64:
+        kind = "float32" if data.pixels is None else "uint8 (there are pixels)"
         raise DataError(
-            f"{data.name}: inputs must be float32 and labels int64, "
+            f"{data.name}: inputs must be {kind} and labels int64, "
             f"not {inputs.dtype} and {labels.dtype}"
         )
     if inputs.ndim < 2 or labels.ndim != 1:
         raise DataError(
             f"{data.name}: expected inputs of shape (n, ...) and labels of shape (n,), "
             f"not {tuple(inputs.shape)} and {tuple(labels.shape)}"
+        )
+    if data.pixels is not None and data.sample_shape[:-2] != (len(data.pixels.mean),):
+        raise DataError(
+            f"{data.name}: pixels of {len(data.pixels.mean)} channels do not fit samples of shape "
+            f"{data.sample_shape}"
         )
     if len(inputs) != len(labels):
         raise DataError(f"{data.name}: {len(inputs)} inputs, but {len(labels)} labels")

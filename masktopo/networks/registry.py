@@ -10,37 +10,56 @@ from masktopo._check import check_choice, check_count
 from masktopo._random import Rng, root_seed
 from masktopo.data.torch_random import fenced_torch_rng, reseed_torch, torch_stream
 from masktopo.errors import ArgumentError
-from masktopo.networks.init import kaiming_normal
+from masktopo.networks.init import INITS
 from masktopo.networks.mlp import lenet_300_100, mlp
+from masktopo.networks.plainconv import conv6, vgg16
+from masktopo.networks.resnet import resnet18, resnet20, resnet32, resnet34
 from masktopo.networks.smallcnn import smallcnn
+from masktopo.networks.vit import vit_small
+from masktopo.networks.wideresnet import wrn22_2, wrn28_2
 
 __all__ = ["NETWORKS", "NetworkFactory", "build_network"]
 
 NetworkFactory = Callable[[tuple[int, ...], int], nn.Module]
 
 NETWORKS: dict[str, NetworkFactory] = {
+    "conv6": conv6,
     "lenet-300-100": lenet_300_100,
     "mlp": mlp,
+    "resnet18": resnet18,
+    "resnet20": resnet20,
+    "resnet32": resnet32,
+    "resnet34": resnet34,
     "smallcnn": smallcnn,
+    "vgg16": vgg16,
+    "vit-small": vit_small,
+    "wrn-22-2": wrn22_2,
+    "wrn-28-2": wrn28_2,
 }
 """Every network that masktopo knows by name."""
 
 
 def build_network(
-    name: str, *, input_shape: Sequence[int], n_classes: int, rng: Rng = 0
+    name: str,
+    *,
+    input_shape: Sequence[int],
+    n_classes: int,
+    init: str = "kaiming",
+    rng: Rng = 0,
 ) -> nn.Module:
     """Return a freshly initialised network.
 
     Parameters
     ----------
     name : str
-        A key of `NETWORKS`, which is initialised with `kaiming_normal`; or the user's own
-        factory as ``package.module:factory``, called with `input_shape` and `n_classes`, whose
-        network keeps the initialisation that it comes with.
+        A key of `NETWORKS`; or the user's own factory as ``package.module:factory``, called with
+        `input_shape` and `n_classes`, whose network keeps the initialisation that it comes with.
     input_shape : sequence of int
         Shape of one sample, channels first.
     n_classes : int
         Number of logits.
+    init : {"kaiming", "pags23"}
+        How the weights of a network of `NETWORKS` are drawn.
     rng : int, Generator or None
         Seed of the weights. The global random state of torch is left as it was.
 
@@ -56,6 +75,7 @@ def build_network(
     Linear(in_features=64, out_features=128, bias=True)
     """
     check_count("n_classes", n_classes)
+    check_choice("init", init, INITS)
     shape = tuple(input_shape)
     seed = root_seed(rng)
     with fenced_torch_rng():
@@ -64,7 +84,7 @@ def build_network(
             return _build_users(name, shape, n_classes)
         check_choice("network", name, NETWORKS)
         model = NETWORKS[name](shape, n_classes)
-    kaiming_normal(model, torch_stream(seed))
+    INITS[init](model, torch_stream(seed))
     return model
 
 

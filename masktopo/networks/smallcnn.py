@@ -4,7 +4,7 @@ from collections import OrderedDict
 
 from torch import nn
 
-from masktopo.errors import ArgumentError
+from masktopo.networks.shapes import image_shape
 
 __all__ = ["smallcnn"]
 
@@ -32,12 +32,7 @@ def smallcnn(input_shape: tuple[int, ...], n_classes: int) -> nn.Module:
     ArgumentError
         If the samples are no images of that size.
     """
-    if len(input_shape) != 3 or min(input_shape[1:]) < _LEAST_EXTENT:
-        raise ArgumentError(
-            "smallcnn takes images of shape (channels, height, width) and at least "
-            f"{_LEAST_EXTENT}x{_LEAST_EXTENT} pixels, not samples of shape {input_shape}"
-        )
-    channels, height, width = input_shape
+    channels, height, width = image_shape("smallcnn", input_shape, least=_LEAST_EXTENT)
     modules: OrderedDict[str, nn.Module] = OrderedDict()
     _add_convolution(modules, 1, channels, 32)
     modules["pool1"] = nn.MaxPool2d(2)

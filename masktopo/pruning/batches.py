@@ -42,8 +42,7 @@ class Batches:
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         for chosen in self.indices:
-            places = torch.from_numpy(chosen).to(self.data.inputs.device)
-            yield self.data.inputs[places], self.data.labels[places]
+            yield self.data.batch(torch.from_numpy(chosen).to(self.data.inputs.device))
 
 
 def all_batches(data: TensorData, size: int) -> Batches:

@@ -1,6 +1,5 @@
 """The short training of the dense network that PAGS may start with."""
 
-import torch
 from torch import nn
 
 from masktopo._random import stream
@@ -9,6 +8,7 @@ from masktopo.masks.copying import copy_model
 from masktopo.pruning.reproducible import reproducible
 from masktopo.training.config import TrainConfig
 from masktopo.training.loop import train_epoch
+from masktopo.training.optimizer import make_optimizer
 
 __all__ = ["pretrained"]
 
@@ -48,26 +48,13 @@ def pretrained(
     network = copy_model(model)
     device = next(network.parameters()).device
     root = int(stream(seed, _PRETRAIN).integers(2**63))
-    optimizer = _optimizer(network, config)
+    optimizer = make_optimizer(network, config)
     per_pass = max(len(data) // config.batch_size, 1)
     with reproducible(root, device=device):
         for epoch, start in enumerate(range(0, steps, per_pass), start=1):
             count = min(per_pass, steps - start) * config.batch_size
             order = stream(root, epoch).permutation(len(data))[:count]
-            drawn = data.subset(order)
-            batch = TensorData(
-                drawn.inputs.to(device), drawn.labels.to(device), data.n_classes, data.name
-            )
-            train_epoch(network, optimizer, batch, config, seed=root, epoch=epoch)
+            batches = data.subset(order).to(device)
+            train_epoch(network, optimizer, batches, config, seed=root, epoch=epoch)
     network.zero_grad(set_to_none=True)
     return network.train(model.training)
-
-
-def _optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    return torch.optim.SGD(
-        network.parameters(),
-        lr=config.learning_rate,
-        momentum=config.momentum,
-        nesterov=config.nesterov,
-        weight_decay=config.weight_decay,
-    )

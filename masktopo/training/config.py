@@ -40,6 +40,13 @@ class TrainConfig:
         See `milestones`.
     augment : str or None
         A key of `AUGMENTATIONS` (``"crop-flip"``, made for photographs), or None.
+    precision : {"auto", "float32", "bfloat16"}
+        Of the forward passes of training; weights and their updates are float32 in any case, and
+        so is evaluation. ``"auto"`` is bfloat16 on GPUs that compute with it, else float32.
+    step : {"eager", "compiled", "graph", "compiled-graph"}
+        How steps are taken: one operation after the other, through ``torch.compile``, replayed
+        from a recorded CUDA graph (GPU only), or both. The protocol is the same; last digits and
+        speed differ. `benchmarks/training_gpu.py` measures them.
 
     Raises
     ------
@@ -67,6 +74,8 @@ class TrainConfig:
     milestones: tuple[float, ...] = (0.5, 0.75)
     rate_factor: float = 0.1
     augment: str | None = None
+    precision: str = "auto"
+    step: str = "eager"
 
     def __post_init__(self) -> None:
         check_count("epochs", self.epochs)
@@ -80,6 +89,8 @@ class TrainConfig:
         _check_range("rate_factor", self.rate_factor, self.rate_factor > 0)
         if self.augment is not None:
             check_choice("augment", self.augment, AUGMENTATIONS)
+        check_choice("precision", self.precision, _PRECISIONS)
+        check_choice("step", self.step, _STEPS)
 
     def rate_at(self, epoch: int) -> float:
         """Return the learning rate of `epoch`, counted from 1.
@@ -110,6 +121,9 @@ def _check_range(name: str, value: object, fits: bool) -> None:
     if not fits:
         raise ArgumentError(f"{name}={value!r} is out of its range ({_RANGES[name]})")
 
+
+_PRECISIONS = ("auto", "float32", "bfloat16")
+_STEPS = ("eager", "compiled", "graph", "compiled-graph")
 
 _RANGES = {
     "learning_rate": "greater than 0",

@@ -12,6 +12,7 @@ from masktopo.training.identity import RunIdentity
 __all__ = ["claim_folder", "is_finished", "read_json", "read_run", "write_json", "write_run"]
 
 CONFIG_FILE = "config.json"
+CHECKPOINT_FILE = "last.pt"
 ENVIRONMENT_FILE = "environment.json"
 HISTORY_FILE = "history.csv"
 MASKS_FILE = "net.masks"

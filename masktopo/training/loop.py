@@ -1,16 +1,17 @@
 """One epoch of training, and one pass of evaluation."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.nn.functional import cross_entropy
 
 from masktopo.data.tensors import TensorData
 from masktopo.data.torch_random import reseed_torch, torch_stream
 from masktopo.errors import DataError, TrainingError
 from masktopo.training.augment import AUGMENTATIONS
 from masktopo.training.config import TrainConfig
+from masktopo.training.step import Step, make_step
 
 __all__ = ["EpochFigures", "accuracy", "check_model_fits", "train_epoch"]
 
@@ -44,6 +45,7 @@ def train_epoch(
     *,
     seed: int,
     epoch: int,
+    step: Step | None = None,
 ) -> EpochFigures:
     """Take one step for every batch of `data`, in the order that (seed, epoch) gives.
 
@@ -63,6 +65,8 @@ def train_epoch(
         Seed of the run.
     epoch : int
         Counted from 1.
+    step : Step, optional
+        From `make_step`, where it is to serve several epochs; made here otherwise.
 
     Raises
     ------
@@ -71,17 +75,13 @@ def train_epoch(
     """
     for group in optimizer.param_groups:
         group["lr"] = config.rate_at(epoch)
-    augmenting = torch_stream(seed, _AUGMENT, epoch)
     reseed_torch(seed, _MODEL, epoch, device=data.inputs.device)
     model.train()
+    step = step or make_step(model, optimizer, data, config)
     losses, hits = [], []
-    for batch in _batches(len(data), config.batch_size, torch_stream(seed, _SHUFFLE, epoch)):
-        chosen = batch.to(data.inputs.device)
-        inputs, labels = data.inputs[chosen], data.labels[chosen]
-        if config.augment is not None:
-            inputs = AUGMENTATIONS[config.augment](inputs, augmenting)
-        loss, correct = _step(model, optimizer, inputs, labels)
-        losses.append(loss * len(batch))
+    for chosen, draws in _plan(data, config, seed, epoch):
+        loss, correct = step(chosen, draws)
+        losses.append(loss * len(chosen))
         hits.append(correct)
     # Read once an epoch: a read waits for the device.
     mean_loss = float(torch.stack(losses).cpu().double().sum()) / len(data)
@@ -101,7 +101,7 @@ def accuracy(model: nn.Module, data: TensorData) -> float:
     """
     model.eval()
     hits = [
-        (model(inputs).argmax(dim=1) == labels).sum()
+        (model(data.normalised(inputs)).argmax(dim=1) == labels).sum()
         for inputs, labels in zip(
             data.inputs.split(_EVALUATION_BATCH), data.labels.split(_EVALUATION_BATCH), strict=True
         )
@@ -120,7 +120,7 @@ def check_model_fits(model: nn.Module, data: TensorData) -> None:
     """
     model.eval()
     try:
-        logits = model(data.inputs[:1])
+        logits = model(data.normalised(data.inputs[:1]))
     except RuntimeError as error:
         raise DataError(
             f"the model cannot take samples of shape {data.sample_shape} from {data.name}: {error}"
@@ -133,16 +133,23 @@ def check_model_fits(model: nn.Module, data: TensorData) -> None:
         )
 
 
-def _step(
-    model: nn.Module, optimizer: torch.optim.Optimizer, inputs: torch.Tensor, labels: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Take one step of the optimiser; the mean loss and the number of right answers before it."""
-    optimizer.zero_grad(set_to_none=True)
-    logits = model(inputs)
-    loss = cross_entropy(logits, labels)
-    loss.backward()
-    optimizer.step()
-    return loss.detach(), (logits.detach().argmax(dim=1) == labels).sum()
+def _plan(
+    data: TensorData, config: TrainConfig, seed: int, epoch: int
+) -> Iterator[tuple[torch.Tensor, torch.Tensor | None]]:
+    """Yield the samples of every batch, and the draws of their augmentation.
+
+    All of it is drawn and brought to the device before the first step.
+    """
+    device = data.inputs.device
+    batches = _batches(len(data), config.batch_size, torch_stream(seed, _SHUFFLE, epoch))
+    lengths = [len(batch) for batch in batches]
+    order = torch.cat(batches).to(device).split(lengths)
+    if config.augment is None:
+        yield from ((chosen, None) for chosen in order)
+        return
+    draw = AUGMENTATIONS[config.augment].draw
+    draws = draw(len(data), torch_stream(seed, _AUGMENT, epoch)).to(device).split(lengths)
+    yield from zip(order, draws, strict=True)
 
 
 def _batches(count: int, size: int, generator: torch.Generator) -> list[torch.Tensor]:

@@ -1,6 +1,6 @@
 """Pruned weights stay exactly 0: the one place that enforces it, and the one that asserts it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -12,7 +12,12 @@ from masktopo.masks.layer import BoolArray, LayerMask
 from masktopo.masks.maskset import MaskSet
 from masktopo.masks.naming import layer_name
 
-__all__ = ["check_pruned_are_zero", "hold_pruned_at_zero", "pruned_places"]
+__all__ = [
+    "check_momentum_is_zero",
+    "check_pruned_are_zero",
+    "hold_pruned_at_zero",
+    "pruned_places",
+]
 
 
 def pruned_places(
@@ -99,7 +104,11 @@ def hold_pruned_at_zero(
 
 
 def check_pruned_are_zero(
-    tensors: Mapping[str, torch.Tensor], pruned: Mapping[str, torch.Tensor], *, when: str
+    tensors: Mapping[str, torch.Tensor],
+    pruned: Mapping[str, torch.Tensor],
+    *,
+    when: str,
+    what: str = "pruned weights",
 ) -> None:
     """Raise unless every pruned weight is exactly 0.
 
@@ -108,13 +117,36 @@ def check_pruned_are_zero(
     TrainingError
         Naming the first layer at fault, how many of its weights are not 0, and `when`.
     """
-    for name, places in pruned.items():
-        alive = int(torch.count_nonzero(tensors[name][places]))
+    if not pruned:
+        return
+    # nan differs from 0, so it counts too. Read once: a read waits for the device.
+    counts = [((tensors[name] != 0) & places).sum() for name, places in pruned.items()]
+    for (name, places), alive in zip(pruned.items(), torch.stack(counts).tolist(), strict=True):
         if alive:
             raise TrainingError(
-                f"layer {layer_name(name)!r}: {alive} of {int(places.sum())} pruned weights "
+                f"layer {layer_name(name)!r}: {alive} of {int(places.sum())} {what} "
                 f"are not 0 {when}"
             )
+
+
+def check_momentum_is_zero(
+    optimizer: torch.optim.Optimizer,
+    parameters: Mapping[str, torch.Tensor],
+    pruned: Mapping[str, torch.Tensor],
+    *,
+    when: str,
+) -> None:
+    """Raise unless the optimiser's state of every pruned weight is exactly 0.
+
+    Raises
+    ------
+    TrainingError
+        As `check_pruned_are_zero` does.
+    """
+    for name, places in pruned.items():
+        for value in _states(optimizer, parameters[name]):
+            what = "momenta of pruned weights"
+            check_pruned_are_zero({name: value}, {name: places}, when=when, what=what)
 
 
 def _zero_places(
@@ -122,6 +154,12 @@ def _zero_places(
 ) -> None:
     """Zero one parameter and its optimiser state at `places`; filling also removes nan."""
     parameter.masked_fill_(places, 0.0)
+    for value in _states(optimizer, parameter):
+        value.masked_fill_(places, 0.0)
+
+
+def _states(optimizer: torch.optim.Optimizer, parameter: torch.Tensor) -> Iterator[torch.Tensor]:
+    """Yield the tensors that the optimiser keeps for every weight of `parameter`."""
     for value in optimizer.state.get(parameter, {}).values():
-        if isinstance(value, torch.Tensor) and value.shape == places.shape:
-            value.masked_fill_(places, 0.0)
+        if isinstance(value, torch.Tensor) and value.shape == parameter.shape:
+            yield value

@@ -44,7 +44,8 @@ class TrainingResult:
         The earliest epoch of highest validation accuracy, counted from 1.
     history : pandas.DataFrame
         A row an epoch: ``epoch``, ``loss`` and ``train_accuracy`` (means over the epoch, while
-        the weights moved), ``validation_accuracy``, ``learning_rate``, ``seconds``.
+        the weights moved), ``validation_accuracy``, ``learning_rate``, ``seconds`` (validation
+        included) and ``images_per_second`` (of the training alone).
     state_dict : dict of str to torch.Tensor
         Parameters and buffers of the best epoch under the model's own names, on the CPU; pruned
         weights are exactly 0.
@@ -182,5 +183,6 @@ _HISTORY: dict[str, type[int] | type[float]] = {
     "validation_accuracy": float,
     "learning_rate": float,
     "seconds": float,
+    "images_per_second": float,
 }
 """Columns of the history; Python reads every float exactly as it was written."""

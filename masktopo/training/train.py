@@ -18,7 +18,13 @@ from masktopo.masks.slots import unwrapped
 from masktopo.training.config import TrainConfig
 from masktopo.training.environment import describe_environment
 from masktopo.training.fit import fit
-from masktopo.training.folder import ENVIRONMENT_FILE, claim_folder, is_finished, write_json
+from masktopo.training.folder import (
+    CHECKPOINT_FILE,
+    ENVIRONMENT_FILE,
+    claim_folder,
+    is_finished,
+    write_json,
+)
 from masktopo.training.identity import identify_run
 from masktopo.training.loop import accuracy
 from masktopo.training.result import TrainingResult
@@ -68,7 +74,8 @@ def train(
         By default a GPU where torch has one, else the CPU. The data is kept there as a whole.
     out : path, optional
         Folder for configuration, environment, masks, history, best weights and result. If it
-        holds the finished run of the same configuration, that is read instead of trained.
+        holds the finished run of the same configuration, that is read instead of trained; a
+        run that was stopped goes on after its last whole epoch.
     config : TrainConfig, optional
         The protocol; by default that of PAGS23.
     progress : bool
@@ -121,7 +128,17 @@ def train(
         if is_finished(Path(out)):
             return TrainingResult.load(out)
         write_json(Path(out) / ENVIRONMENT_FILE, describe_environment(place))
-    fitted = fit(network, chosen, splits, settings, seed=run.seed, device=place, progress=progress)
+    checkpoint = None if out is None else Path(out) / CHECKPOINT_FILE
+    fitted = fit(
+        network,
+        chosen,
+        splits,
+        settings,
+        seed=run.seed,
+        device=place,
+        checkpoint=checkpoint,
+        progress=progress,
+    )
     result = TrainingResult(
         accuracy(network, splits.test.to(place)),
         fitted.validation_accuracy,
@@ -133,6 +150,8 @@ def train(
     )
     if out is not None:
         result.save(out)
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)
     return result
 
 
@@ -202,7 +221,10 @@ def _pruned_copy(model: nn.Module, masks: MaskSet | None) -> nn.Module:
 
 
 def _device(device: str | torch.device | None) -> torch.device:
-    """Return the device to train on."""
+    """Return the device to train on; a CUDA device with its number."""
     if device is None:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(device)
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    place = torch.device(device)
+    if place == torch.device("cuda"):
+        return torch.device("cuda", torch.cuda.current_device())
+    return place

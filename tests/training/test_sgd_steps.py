@@ -9,9 +9,9 @@ from masktopo.data import TensorData
 from masktopo.masks.layer import LayerMask
 from masktopo.masks.maskset import MaskSet
 from masktopo.training import TrainConfig
-from masktopo.training.fit import _optimizer
 from masktopo.training.loop import train_epoch
 from masktopo.training.masked import hold_pruned_at_zero, pruned_places
+from masktopo.training.optimizer import make_optimizer
 from tests.naive.sgd import train_masked_regression
 
 
@@ -50,7 +50,7 @@ def test_steps_equal_the_naive_reference(nesterov, momentum):
     )
 
     model = DoubleRegression(weight, bias)
-    optimizer = _optimizer(model, config)
+    optimizer = make_optimizer(model, config)
     parameters = dict(model.named_parameters())
     masks = MaskSet([LayerMask("fc", keep)])
     hold_pruned_at_zero(optimizer, parameters, pruned_places(masks, parameters))
@@ -70,7 +70,7 @@ def test_two_steps_by_hand():
     model = DoubleRegression(np.zeros((2, 1)), np.zeros(2))
     model.fc.bias.requires_grad_(False)
     config = TrainConfig(epochs=2, learning_rate=1.0, momentum=0.5, weight_decay=0.0, milestones=())
-    optimizer = _optimizer(model, config)
+    optimizer = make_optimizer(model, config)
     parameters = dict(model.named_parameters())
     masks = MaskSet([LayerMask("fc", np.array([[True], [False]]))])
     hold_pruned_at_zero(optimizer, parameters, pruned_places(masks, parameters))

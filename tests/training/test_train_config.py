@@ -40,6 +40,8 @@ def test_rate_is_divided_by_ten_at_a_half_and_three_quarters(epochs, first, seco
         ({"weight_decay": -1e-4}, "weight_decay=-0.0001 is out of its range"),
         ({"milestones": (0.5, 80)}, r"milestones=\(0.5, 80\) is out of its range"),
         ({"rate_factor": 0}, "rate_factor=0 is out of its range"),
+        ({"precision": "half"}, "precision='half' is not one of 'auto', 'float32', 'bfloat16'"),
+        ({"step": "fast"}, "step='fast' is not one of 'eager', 'compiled', 'graph', 'compiled-g"),
         ({"augment": "mixup"}, "augment='mixup' is not one of 'crop-flip'"),
         ({"lr": 0.1, "wd": 0}, "training has no option lr, wd; it has epochs, batch_size,"),
     ],

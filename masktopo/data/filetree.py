@@ -1,0 +1,99 @@
+"""A folder of files, or an archive of one, seen the same way."""
+
+import hashlib
+import lzma
+import os
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from masktopo.errors import DataError
+
+__all__ = ["FileTree", "open_tree"]
+
+Files = dict[str, Path | bytes]
+
+
+@dataclass(frozen=True, eq=False)
+class FileTree:
+    """The files below a folder or within a tar archive.
+
+    Parameters
+    ----------
+    path : Path
+        The folder or archive.
+    fingerprint : str
+        Changes when a file is added, removed or written (hex).
+    listing : callable
+        Gives `files`.
+    """
+
+    path: Path
+    fingerprint: str
+    listing: Callable[[], Files]
+
+    @cached_property
+    def files(self) -> Files:
+        """Name relative to `path`, ``/`` between its parts -> the file, or its content."""
+        return self.listing()
+
+
+def open_tree(path: Path) -> FileTree:
+    """Return what is below a folder, or in a tar archive, compressed or not.
+
+    An archive is read into memory, and only when its files are asked for. Nothing is unpacked to
+    disk, so no name in an archive can lead outside of it.
+
+    Raises
+    ------
+    DataError
+        If there is nothing at `path`.
+    """
+    if path.is_dir():
+        entries = dict(sorted(_walk(path, "")))
+        files: Files = {name: Path(entry.path) for name, entry in entries.items()}
+        return FileTree(path, _folder_fingerprint(entries), lambda: files)
+    if not path.exists():
+        raise DataError(f"{path} does not exist; expected a folder or a tar archive")
+    with path.open("rb") as file:
+        fingerprint = hashlib.file_digest(file, "sha256").hexdigest()
+    return FileTree(path, fingerprint, lambda: _read_archive(path))
+
+
+def _walk(folder: str | Path, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Yield name and entry of every file below `folder`."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                yield from _walk(entry.path, f"{prefix}{entry.name}/")
+            else:
+                yield f"{prefix}{entry.name}", entry
+
+
+def _folder_fingerprint(entries: dict[str, os.DirEntry[str]]) -> str:
+    """Return the SHA-256 over names, sizes and times; reading every file would take too long."""
+    total = hashlib.sha256()
+    for name, entry in entries.items():
+        status = entry.stat()
+        total.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
+    return total.hexdigest()
+
+
+def _read_archive(path: Path) -> Files:
+    """Read the files of an archive.
+
+    Raises
+    ------
+    DataError
+        If it is damaged, or none.
+    """
+    try:
+        with tarfile.open(path) as archive:
+            found = ((member.name, archive.extractfile(member)) for member in archive)
+            files = {str(PurePosixPath(name)): file.read() for name, file in found if file}
+    except (tarfile.TarError, EOFError, OSError, lzma.LZMAError, zlib.error) as error:
+        raise DataError(f"{path} is damaged or no tar archive: {error}") from error
+    return dict(sorted(files.items()))

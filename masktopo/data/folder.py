@@ -1,0 +1,161 @@
+"""Images in folders, one folder a class, decoded once and cached."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from masktopo._check import join_names
+from masktopo.data.cache import cached_arrays
+from masktopo.data.decode import ImageFile, decode_images
+from masktopo.data.filetree import FileTree, open_tree
+from masktopo.data.pixels import pixels_of
+from masktopo.data.splits import DataSplits, split_off_test
+from masktopo.data.tensors import TensorData
+from masktopo.errors import ArgumentError, DataError
+
+__all__ = ["folder", "image_splits"]
+
+_ENDINGS = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".webp")
+_ANNOTATIONS = "val/val_annotations.txt"
+
+
+def folder(details: str) -> DataSplits:
+    """Return the images below a folder, by class.
+
+    Parameters
+    ----------
+    details : str
+        Path of a folder, or of a tar archive of one, which is read without unpacking it. Images
+        of the training set lie below ``train/CLASS/``, at any depth; those of the test set below
+        ``test/CLASS/`` or, where there is no such folder, ``val/CLASS/``. In Tiny-ImageNet's
+        layout ``val/val_annotations.txt`` says the classes of ``val/images/``, and ``test``,
+        which has no labels, is left aside. Without a test set a fixed, stratified fifth is held
+        out.
+
+    Returns
+    -------
+    DataSplits
+        Bytes of shape (n, channels, height, width), classes in the order of their names. They
+        are centred and scaled by mean and deviation of the training set, channel by channel.
+        Decoded images are kept in `cache_folder` until the files change.
+
+    Raises
+    ------
+    DataError
+        If a folder or file is missing, damaged or of another size than the others; it is named.
+    """
+    if not details:
+        raise ArgumentError("the data 'folder' needs a path, as in folder:PATH")
+    tree = open_tree(Path(details).expanduser())
+    arrays = cached_arrays(f"images-{tree.fingerprint[:32]}", lambda: _decode_tree(tree))
+    n_classes = int(arrays["n_classes"])
+    images, labels = arrays["train_images"], arrays["train_labels"]
+    test = (arrays["test_images"], arrays["test_labels"]) if "test_images" in arrays else None
+    return image_splits(f"folder:{tree.path.name}", (images, labels), test, n_classes)
+
+
+def image_splits(
+    name: str,
+    train: tuple[NDArray[np.generic], NDArray[np.generic]],
+    test: tuple[NDArray[np.generic], NDArray[np.generic]] | None,
+    n_classes: int,
+) -> DataSplits:
+    """Return uint8 images and their labels as data that is normalised by the training set.
+
+    Parameters
+    ----------
+    name : str
+        What the data is called.
+    train, test : (ndarray of uint8, shape (n, channels, height, width), ndarray of labels)
+        Without a test set a fixed, stratified fifth of `train` is held out.
+    n_classes : int
+        Number of classes.
+    """
+    pixels = pixels_of(train[0].astype(np.uint8, copy=False))
+
+    def tensors(arrays: tuple[NDArray[np.generic], NDArray[np.generic]], name: str) -> TensorData:
+        images, labels = arrays
+        return TensorData(
+            torch.from_numpy(images),
+            torch.from_numpy(labels.astype(np.int64)),
+            n_classes,
+            name,
+            pixels,
+        )
+
+    if test is None:
+        return split_off_test(tensors(train, name))
+    return DataSplits(tensors(train, name), tensors(test, f"{name} (test part)"))
+
+
+def _decode_tree(tree: FileTree) -> dict[str, NDArray[np.generic]]:
+    """Decode both sets of images."""
+    train = _by_folder(tree, "train")
+    if not train:
+        raise DataError(
+            f"{tree.path} has no images below train/CLASS/ (endings {', '.join(_ENDINGS)}); "
+            "expected train/CLASS/*.jpg and test/CLASS/*.jpg, or the layout of Tiny-ImageNet"
+        )
+    classes = sorted(set(train.values()))
+    arrays = {"n_classes": np.array(len(classes)), **_decoded("train", tree, train, classes)}
+    test = _test_files(tree)
+    if test:
+        arrays |= _decoded("test", tree, test, classes)
+    return arrays
+
+
+def _test_files(tree: FileTree) -> dict[str, str]:
+    """Return the files of the test set with their classes."""
+    if _ANNOTATIONS in tree.files:
+        return _by_annotation(tree)
+    return _by_folder(tree, "test") or _by_folder(tree, "val")
+
+
+def _by_folder(tree: FileTree, part: str) -> dict[str, str]:
+    """Return the images below ``part/CLASS/`` with their classes."""
+    found = {}
+    for name in tree.files:
+        parts = PurePosixPath(name).parts
+        if len(parts) > 2 and parts[0] == part and name.lower().endswith(_ENDINGS):
+            found[name] = parts[1]
+    return found
+
+
+def _by_annotation(tree: FileTree) -> dict[str, str]:
+    """Return the images of ``val/images`` with the classes that Tiny-ImageNet's list gives."""
+    found = {}
+    for number, line in enumerate(_text(tree, _ANNOTATIONS).splitlines(), start=1):
+        name, _, rest = line.partition("\t")
+        if not rest or f"val/images/{name}" not in tree.files:
+            raise DataError(
+                f"{tree.path / _ANNOTATIONS}, line {number}: expected a file of val/images and "
+                f"its class, not {line[:80]!r}; get the data set anew if files are missing"
+            )
+        found[f"val/images/{name}"] = rest.partition("\t")[0]
+    return found
+
+
+def _text(tree: FileTree, name: str) -> str:
+    content = tree.files[name]
+    return (content if isinstance(content, bytes) else content.read_bytes()).decode()
+
+
+def _decoded(
+    part: str, tree: FileTree, classes_of: Mapping[str, str], classes: list[str]
+) -> dict[str, NDArray[np.generic]]:
+    """Decode the images of one part, in the order of their names."""
+    unknown = sorted(set(classes_of.values()) - set(classes))
+    if unknown:
+        raise DataError(
+            f"{tree.path}: there are no training images of {join_names(unknown)}, which the "
+            f"{part} part has"
+        )
+    place: Callable[[str], int] = {name: label for label, name in enumerate(classes)}.__getitem__
+    files = [ImageFile(str(tree.path / name), tree.files[name]) for name in classes_of]
+    return {
+        f"{part}_images": decode_images(files),
+        f"{part}_labels": np.array([place(name) for name in classes_of.values()]),
+    }

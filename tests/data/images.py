@@ -1,0 +1,25 @@
+"""Small image files in the layouts that are read."""
+
+import numpy as np
+from PIL import Image
+
+
+def write_image(path, value, *, size=(6, 5), mode="RGB"):
+    """Write a lossless image whose pixels tell it from others; return them, channels first."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    channels = {"RGB": 3, "RGBA": 4, "L": 1, "P": 1, "1": 1}[mode]
+    pixels = np.random.default_rng(value).integers(0, 256, (*size, channels), dtype=np.uint8)
+    Image.fromarray(pixels.squeeze(2) if channels == 1 else pixels).convert(mode).save(path)
+    return pixels.transpose(2, 0, 1)
+
+
+def write_folder(root, *, classes=("cat", "dog"), train=3, test=2):
+    """Write ``train/CLASS/*.png`` and ``test/CLASS/*.png``; the pixels by relative name."""
+    found = {}
+    for part, count in (("train", train), ("test", test)):
+        for label, name in enumerate(classes):
+            for number in range(count):
+                path = root / part / name / f"{number}.png"
+                value = 1000 * (part == "test") + 100 * label + number
+                found[str(path.relative_to(root))] = write_image(path, value)
+    return found

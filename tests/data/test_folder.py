@@ -1,0 +1,249 @@
+"""Folders of images: both layouts, archives, the cache, and what is wrong with a file."""
+
+import os
+import tarfile
+
+import numpy as np
+import pytest
+import torch
+
+from masktopo.data import cache, decode, folder, resolve_data
+from masktopo.data.decode import ImageFile, decode_images
+from masktopo.errors import ArgumentError, DataError, MasktopoWarning
+from tests.data.images import write_folder, write_image
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    """A cache folder of the test's own."""
+    monkeypatch.setenv("MASKTOPO_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def root(tmp_path):
+    return tmp_path / "images"
+
+
+def read(root):
+    return resolve_data(f"folder:{root}")
+
+
+def decoding_fails(*_):
+    raise AssertionError("decoded again")
+
+
+def test_images_are_read_in_the_order_of_their_names(root):
+    pixels = write_folder(root)
+    (root / "train" / "cat" / "notes.txt").write_text("no image")
+    (root / "train" / "readme.png").write_text("of no class")
+    splits = read(root)
+    for part, data in (("train", splits.train), ("test", splits.test)):
+        expected = [pixels[name] for name in sorted(pixels) if name.startswith(part)]
+        assert data.inputs.dtype == torch.uint8
+        assert np.array_equal(data.inputs.numpy(), np.stack(expected))
+        assert data.labels.tolist() == [
+            name.startswith(f"{part}/dog") for name in sorted(pixels) if name.startswith(part)
+        ]
+    assert (splits.train.n_classes, splits.train.name) == (2, "folder:images")
+
+
+def test_bytes_are_normalised_by_the_training_set(root):
+    write_folder(root)
+    splits = read(root)
+    chosen = torch.tensor([4, 0])
+    inputs, labels = splits.test.batch(torch.tensor([3, 0]))
+    whole = splits.train.inputs.double()
+    mean = whole.mean(dim=(0, 2, 3), keepdim=True)
+    deviation = whole.std(dim=(0, 2, 3), keepdim=True, correction=0)
+    expected = (splits.test.inputs[[3, 0]] - mean) / deviation
+    assert inputs.dtype == torch.float32
+    torch.testing.assert_close(inputs.double(), expected, rtol=1e-6, atol=1e-6)
+    assert labels.tolist() == [1, 0]
+    normalised = splits.train.batch(chosen)[0]
+    assert torch.equal(normalised, splits.train.normalised(splits.train.inputs[chosen]))
+
+
+def test_subsets_and_moves_keep_the_normalisation(root):
+    write_folder(root)
+    data = read(root).train
+    part = data.subset(np.array([5, 1])).to(torch.device("cpu"))
+    assert part.pixels == data.pixels
+    assert torch.equal(part.batch(torch.tensor([0]))[0], data.batch(torch.tensor([5]))[0])
+    assert part.digest != data.subset(np.array([1, 5])).digest
+
+
+def test_an_archive_is_read_as_the_folder_is(root, tmp_path):
+    write_folder(root)
+    archive = tmp_path / "images.tar.xz"
+    with tarfile.open(archive, "w:xz") as file:
+        file.add(root, arcname=".")
+    assert read(archive).train.digest == read(root).train.digest
+    assert read(archive).test.digest == read(root).test.digest
+
+
+def test_tiny_imagenet_is_read_with_its_annotations(root):
+    for label, name in enumerate(("n01", "n02")):
+        write_image(root / "train" / name / "images" / f"{name}_0.png", label)
+        (root / "train" / name / f"{name}_boxes.txt").write_text("")
+    validation = [write_image(root / "val" / "images" / f"val_{i}.png", 10 + i) for i in range(3)]
+    write_image(root / "test" / "images" / "test_0.png", 99)
+    lines = [f"val_{i}.png\t{name}\t0\t0\t9\t9\n" for i, name in enumerate(("n02", "n01", "n02"))]
+    (root / "val" / "val_annotations.txt").write_text("".join(lines))
+    splits = read(root)
+    assert splits.train.labels.tolist() == [0, 1]
+    assert splits.test.labels.tolist() == [1, 0, 1]
+    assert np.array_equal(splits.test.inputs.numpy(), np.stack(validation))
+
+
+def test_the_folder_val_serves_where_there_is_no_test(root):
+    write_folder(root)
+    (root / "test").rename(root / "val")
+    assert len(read(root).test) == 4
+
+
+def test_without_a_test_set_a_fifth_is_held_out(root):
+    write_folder(root, train=5, test=0)
+    splits = read(root)
+    assert (len(splits.train), splits.test.labels.tolist()) == (8, [0, 1])
+
+
+def test_grey_images_among_coloured_ones_get_three_channels(root):
+    write_folder(root)
+    grey = write_image(root / "train" / "cat" / "9.png", 5, mode="L")
+    assert np.array_equal(read(root).train.inputs[3].numpy(), np.repeat(grey, 3, axis=0))
+    images = decode_images([ImageFile("a", root / "train" / "cat" / "9.png")])
+    assert images.shape == (1, 1, 6, 5)
+    both = [root / "train" / "cat" / name for name in ("9.png", "0.png")]
+    images = decode_images([ImageFile(str(path), path) for path in both])
+    assert np.array_equal(images[0], np.repeat(grey, 3, axis=0))
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "P", "1"])
+def test_other_kinds_of_pixels_are_converted(root, mode):
+    write_image(root / "x.png", 1, mode=mode if mode != "P" else "L")
+    images = decode_images([ImageFile("x", root / "x.png")])
+    assert images.shape == (1, 3 if mode == "RGBA" else 1, 6, 5)
+
+
+def test_many_images_are_decoded_by_several_processes_alike(root, monkeypatch):
+    write_folder(root, train=7, test=0)
+    files = [ImageFile(str(path), path) for path in sorted(root.rglob("*.png"))]
+    alone = decode_images(files)
+    monkeypatch.setattr(decode, "_CHUNK", 5)
+    monkeypatch.setattr(decode, "_ALONE", 2)
+    assert np.array_equal(decode_images(files), alone)
+
+
+def test_decoded_images_are_kept_until_a_file_changes(root, own_cache, monkeypatch):
+    write_folder(root)
+    first = read(root)
+    with monkeypatch.context() as patch:
+        patch.setattr(folder, "decode_images", decoding_fails)
+        assert read(root).train.digest == first.train.digest
+        os.utime(root / "train" / "cat" / "0.png", ns=(1, 1))
+        with pytest.raises(AssertionError, match="decoded again"):
+            read(root)
+    assert len(list(own_cache.iterdir())) == 1
+
+
+@pytest.mark.parametrize("damage", [lambda whole: whole[:200], lambda whole: flipped(whole)])
+def test_a_damaged_cache_is_made_again(root, own_cache, damage):
+    write_folder(root)
+    first = read(root)
+    (kept,) = own_cache.iterdir()
+    kept.write_bytes(damage(kept.read_bytes()))
+    assert read(root).train.digest == first.train.digest
+
+
+def flipped(whole):
+    """Change one byte of the first image, which only the checksum can tell."""
+    place = whole.index(b"train_images") + 400
+    return whole[:place] + bytes([whole[place] ^ 255]) + whole[place + 1 :]
+
+
+def test_a_cache_that_cannot_be_written_is_said(root, tmp_path, monkeypatch):
+    write_folder(root)
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("MASKTOPO_CACHE", str(tmp_path / "file" / "below"))
+    with pytest.warns(MasktopoWarning, match="cannot be kept in .*MASKTOPO_CACHE"):
+        assert len(read(root).train) == 6
+
+
+@pytest.mark.parametrize(
+    ("platform", "variable", "expected"),
+    [
+        ("linux", "XDG_CACHE_HOME", "masktopo"),
+        ("win32", "LOCALAPPDATA", "masktopo/Cache"),
+    ],
+)
+def test_the_cache_is_where_the_platform_keeps_caches(
+    monkeypatch, tmp_path, platform, variable, expected
+):
+    monkeypatch.delenv("MASKTOPO_CACHE")
+    monkeypatch.setattr(cache.sys, "platform", platform)
+    monkeypatch.setenv(variable, str(tmp_path))
+    assert cache.cache_folder() == tmp_path / expected
+
+
+def test_a_damaged_image_is_named(root):
+    write_folder(root)
+    (root / "test" / "dog" / "1.png").write_bytes(b"\x89PNG nothing more")
+    with pytest.raises(DataError, match=r"test.dog.1\.png is damaged or no image; put a whole"):
+        read(root)
+
+
+def test_an_image_of_another_size_is_named(root):
+    write_folder(root)
+    write_image(root / "train" / "dog" / "1.png", 3, size=(5, 6))
+    with pytest.raises(DataError, match=r"dog.1\.png has 5x6 pixels .*cat.0\.png has 6x5; all"):
+        read(root)
+
+
+def test_classes_without_training_images_are_named(root):
+    write_folder(root)
+    write_image(root / "test" / "owl" / "0.png", 3)
+    with pytest.raises(DataError, match="no training images of owl, which the test part has"):
+        read(root)
+
+
+@pytest.mark.parametrize("line", ["val_0.png", "val_7.png\tcat\t0"])
+def test_annotations_that_lead_nowhere_are_named(root, line):
+    write_folder(root, test=0)
+    write_image(root / "val" / "images" / "val_0.png", 3)
+    (root / "val" / "val_annotations.txt").write_text(line)
+    with pytest.raises(DataError, match=r"val_annotations.txt, line 1: expected a file of val/im"):
+        read(root)
+
+
+def test_folders_without_images_say_what_is_expected(root):
+    root.mkdir()
+    with pytest.raises(DataError, match=r"images has no images below train/CLASS/ .*Tiny-ImageNe"):
+        read(root)
+
+
+def test_what_is_missing_or_no_archive_is_named(root, tmp_path):
+    with pytest.raises(DataError, match="images does not exist; expected a folder or a tar"):
+        read(root)
+    (tmp_path / "images").write_text("text")
+    with pytest.raises(DataError, match="images is damaged or no tar archive"):
+        read(root)
+    with pytest.raises(ArgumentError, match="needs a path, as in folder:PATH"):
+        resolve_data("folder")
+
+
+def test_a_truncated_archive_is_named(root, tmp_path):
+    write_folder(root)
+    archive = tmp_path / "images.tar.xz"
+    with tarfile.open(archive, "w:xz") as file:
+        file.add(root, arcname=".")
+    archive.write_bytes(archive.read_bytes()[:-200])
+    with pytest.raises(DataError, match=r"images.tar.xz is damaged or no tar archive"):
+        read(archive)
+
+
+def test_a_test_set_of_plain_numbers_does_not_go_with_images(root):
+    write_folder(root)
+    numbers = (np.zeros((2, 3, 6, 5)), np.array([0, 1]))
+    with pytest.raises(DataError, match="are not normalised alike"):
+        resolve_data(f"folder:{root}", test=numbers)

@@ -1,0 +1,103 @@
+"""What holds on a GPU as well: exact zeros, going on, pruning, and masks of the CPU."""
+
+import os
+
+import pytest
+import torch
+
+import masktopo
+from masktopo.data import resolve_data
+from masktopo.networks import build_network
+from masktopo.training.identity import state_digest
+from tests.training.test_resume import stop_in_epoch
+
+# Read when the first matrix product is made; without it torch warns of inexact repeats.
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+]
+
+STEPS = ["eager", "graph"]
+
+
+@pytest.fixture(scope="module")
+def images():
+    return resolve_data("synthetic:3x16x16:4")
+
+
+@pytest.fixture
+def network():
+    return build_network("resnet20", input_shape=(3, 16, 16), n_classes=4, rng=0)
+
+
+def options(step, **more):
+    shared = {"epochs": 3, "batch_size": 64, "learning_rate": 0.05, "augment": "crop-flip"}
+    return {**shared, "step": step, "device": "cuda", **more}
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("precision", ["float32", "auto"])
+def test_pruned_weights_stay_zero_and_the_network_learns(network, images, step, precision):
+    masks = masktopo.prune(network, method="random-erk", density=0.2)
+    result = masktopo.train(network, masks, images, **options(step, precision=precision, epochs=8))
+    for name, layer in masks.items():
+        trained = result.state_dict[f"{name}.weight"]
+        assert not trained.is_cuda
+        assert trained.is_contiguous()
+        assert not trained.numpy()[~layer.mask].any()
+    assert result.history["loss"].iloc[-1] < 0.7 * result.history["loss"].iloc[0]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_equal_seeds_give_equal_weights_on_one_device(network, images, step):
+    masks = masktopo.prune(network, method="random-erk", density=0.2)
+    first, second = (masktopo.train(network, masks, images, **options(step)) for _ in range(2))
+    assert state_digest(first.state_dict) == state_digest(second.state_dict)
+
+
+def test_a_recorded_step_does_what_a_plain_one_does(network, images):
+    plain, recorded = (
+        masktopo.train(network, None, images, **options(step, precision="float32", epochs=2))
+        for step in STEPS
+    )
+    # Sums may be taken in another order, and every step carries that on.
+    assert plain.history["loss"].tolist() == pytest.approx(
+        recorded.history["loss"].tolist(), rel=0.05
+    )
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_stopped_run_goes_on(network, images, tmp_path, monkeypatch, step):
+    masks = masktopo.prune(network, method="random-erk", density=0.2)
+    given = (network, masks, images)
+    stop_in_epoch(2, monkeypatch, *given, out=tmp_path, **options(step))
+    result = masktopo.train(*given, out=tmp_path, **options(step))
+    assert result.history["epoch"].tolist() == [1, 2, 3]
+    assert not (tmp_path / "last.pt").exists()
+
+
+@pytest.mark.parametrize("method", ["random-erk", "magnitude", "snip", "synflow"])
+def test_methods_prune_a_network_on_the_gpu(network, images, method):
+    masks = masktopo.prune(network.to("cuda"), images, method=method, density=0.1, batch_size=64)
+    assert masks.nnz == round(0.1 * masks.size)
+    assert all(parameter.is_cuda for parameter in network.parameters())
+
+
+def test_pags_samples_from_a_network_on_the_gpu(network, images):
+    result = masktopo.pags(
+        network.to("cuda"), images, method="snip", density=0.1, samples=2, batches=2, batch_size=64
+    )
+    assert result.masks.nnz == round(0.1 * result.masks.size)
+
+
+def test_masks_of_the_cpu_serve_a_network_on_the_gpu(network, images, tmp_path):
+    masks = masktopo.prune(network, method="magnitude", density=0.1)
+    masks.save(tmp_path / "net.masks")
+    pruned = masktopo.load_masks(tmp_path / "net.masks").apply(network.to("cuda"))
+    weight = pruned.get_submodule("conv1").weight
+    assert weight.is_cuda
+    assert int((weight != 0).sum()) <= masks["conv1"].nnz
+    result = masktopo.train(network, tmp_path / "net.masks", images, **options("eager", epochs=1))
+    assert result.masks == masks
