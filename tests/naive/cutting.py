@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
-from tests.naive.walk import Data, LayerUse, Walk
+from tests.naive.layer_uses import Data, LayerUse
+from tests.naive.walk import Walk
 
 
 @dataclass
