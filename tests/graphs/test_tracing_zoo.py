@@ -13,6 +13,7 @@ from masktopo.errors import MasktopoError
 from masktopo.graphs.multipartite import multipartite
 from masktopo.metrics.paths import path_metrics
 from tests.naive.exported import exported
+from tests.naive.graph_blocks import assert_blocks, assert_log10, assert_sets
 from tests.naive.jacobian import oracle_of, total
 from tests.naive.zoo import FAILING, ZOO
 
@@ -71,16 +72,19 @@ def state_of(model):
 
 
 @pytest.mark.parametrize("name", [name for name in ZOO if name not in REWRITTEN])
-def test_a_pruned_checkpoint_has_the_paths_of_its_jacobian(name):
+def test_a_pruned_checkpoint_has_the_graph_of_its_jacobian(name):
     model, example, program, masks = pruned(name)
-    expected = total(oracle_of(program, masks).end_to_end())
-    before = state_of(model)
-    graph = multipartite(
-        checkpoint(model, masks), model=model, example_input=example, encoding="unrolled"
-    )
-    found = path_metrics(graph).log10_paths
-    np.testing.assert_allclose(10**found, expected, rtol=1e-11)
-    assert expected > 0
+    oracle, before = oracle_of(program, masks), state_of(model)
+    given = {"model": model, "example_input": example}
+    graph = multipartite(checkpoint(model, masks), **given, encoding="unrolled")
+    assert_sets(graph.wiring, oracle, name)
+    assert_blocks(graph, oracle.blocks(), name)
+    paths = total(oracle.end_to_end())
+    assert paths > 0
+    assert_log10(path_metrics(graph).log10_paths, paths, name, 1e-11)
+    channels = multipartite(checkpoint(model, masks), **given, encoding="channel")
+    axes = {each: graph.wiring.node_sets[each].channel_axes for each in oracle.inputs}
+    assert_blocks(channels, oracle.channel_blocks(axes), name)
     for key, value in state_of(model).items():
         torch.testing.assert_close(value, before[key], rtol=0, atol=0)
 
@@ -91,7 +95,7 @@ def test_a_model_that_holds_its_masks(name):
     model, example = ZOO[name]()
     expected = total(oracle_of(exported(model, example), own_masks(model)).end_to_end())
     graph = multipartite(model, model=model, example_input=example, encoding="unrolled")
-    np.testing.assert_allclose(10 ** path_metrics(graph).log10_paths, expected, rtol=1e-11)
+    assert_log10(path_metrics(graph).log10_paths, expected, name, 1e-11)
 
 
 @pytest.mark.parametrize("name", ["resnet_cifar_b", "unet", "vit", "decoder", "siamese"])

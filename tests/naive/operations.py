@@ -70,14 +70,15 @@ def operation(node):
 def window_coefficients(function, shape):
     """Probe a window operation with one element at a time: matrix of (element, result), and shape.
 
-    An entry is the result of a 1 among zeros, or of a -1 where only that shows (a minimum).
+    An entry is the result of a 1 among zeros, or of a -1 where only that shows (a minimum). A
+    window of padding only has no elements: its maximum is minus infinity whatever the probe.
     """
     size = torch.Size(shape).numel()
     zero = _first(function(torch.zeros(shape, dtype=torch.float64)))
     rows = []
     for unit in torch.eye(size, dtype=torch.float64):
         up, down = (_first(function(sign * unit.reshape(shape))) - zero for sign in (1, -1))
-        rows.append(torch.where(up != 0, up, down).abs().flatten())
+        rows.append(torch.where(up != 0, up, down).nan_to_num(nan=0.0).abs().flatten())
     return torch.stack(rows), zero.shape
 
 

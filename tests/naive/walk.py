@@ -5,7 +5,6 @@ joins additions and attention sums of values. `Walk` evaluates just that; the or
 (`tests.naive.jacobian`) adds where nodes are and cuts there.
 """
 
-import math
 import operator
 from dataclasses import dataclass, field
 
@@ -13,46 +12,7 @@ import torch
 from torch.utils import _pytree as pytree
 
 from tests.naive import operations
-
-
-@dataclass
-class Constant:
-    """A value that depends on no input; for a weight also its layer and what stands for it."""
-
-    real: object
-    weight: torch.Tensor | None = None
-    layer: str | None = None
-
-
-@dataclass
-class Data:
-    """A value that depends on inputs."""
-
-    value: torch.Tensor
-
-
-@dataclass
-class Scores:
-    """Products of queries and keys on their way to a softmax.
-
-    `level` has what the model computes where all products are 0, so that after the softmax the
-    attended positions are those above 0.
-    """
-
-    query: torch.Tensor
-    key: torch.Tensor
-    level: torch.Tensor
-
-
-@dataclass
-class LayerUse:
-    """One application of a weight: by name, as a matrix (feature, output), and on which axes."""
-
-    layer: str
-    matrix: torch.Tensor
-    operand: Data
-    feature_axis: int
-    output_axis: int
+from tests.naive.layer_uses import Constant, Data, Scores, attention_operands, layer_use
 
 
 @dataclass
@@ -141,7 +101,7 @@ class Walk:
     def placeholder(self, node):
         if node.name in self.program.inputs:
             return self.input(node)
-        real, layer = self.program.constants[node.name].detach(), None
+        real = self.program.constants[node.name].detach()
         layer = self.program.layers.get(node.name)
         if layer is None:
             return Constant(real)
@@ -161,14 +121,14 @@ class Walk:
         if name in operations.WINDOWS:
             return self.gathered(node, data[0], args, kwargs)
         if name == "scaled_dot_product_attention":
-            return self.attend(node, *_attention_operands(self, args, kwargs))
+            return self.attend(node, *attention_operands(self, args, kwargs))
         if name in operations.WEIGHTED and len(data) == 2:
             query, key = (self.tensor(each) for each in data)
             level = torch.matmul(torch.zeros_like(query), torch.zeros_like(key))
             mask = args[0] if name == "baddbmm" else Constant(torch.zeros(()))
             return Scores(query, key, level + mask.real)
         if name in operations.WEIGHTED:
-            return self.weigh(node, *_layer_use(name, node, data[0], args, kwargs, self.tensor))
+            return self.weigh(node, *layer_use(name, node, data[0], args, kwargs, self.tensor))
         raise NotImplementedError(f"{node.target} at {node}")
 
     # What the oracle's walk does in its own way.
@@ -304,49 +264,3 @@ def _constants(result, weight, layer):
         weights = [None] * len(result) if weight is None else weight
         return [Constant(*pair, layer) for pair in zip(result, weights, strict=True)]
     return Constant(result, weight, layer)
-
-
-def _layer_use(name, node, data, args, kwargs, tensor):
-    """Apply a layer to its operand, without bias: its use, and its output."""
-    given = [leaf for leaf in pytree.tree_leaves((args, kwargs)) if isinstance(leaf, Constant)]
-    weights = [leaf for leaf in given if leaf.layer is not None]
-    if not weights:
-        raise NotImplementedError(f"{node.target} at {node} has no weight")
-    weight, layer, value = weights[0].weight, weights[0].layer, tensor(data)
-    if name.startswith("conv"):
-        names = [argument.name for argument in node.target._schema.arguments]
-        keywords = dict(zip(names, args, strict=False)) | kwargs
-        groups, dims = keywords.get("groups", 1), weight.ndim - 2
-        output = node.target(**keywords | {"input": value, "weight": weight, "bias": None})
-        matrix = _grouped(weight, groups, transposed="transpose" in name)
-        return LayerUse(layer, matrix, data, -1 - dims, -1 - dims), output
-    if name == "linear":
-        return LayerUse(layer, weight.T, data, -1, -1), value @ weight.T
-    if name == "embedding" or args[0] is data:
-        return LayerUse(layer, weight, data, -1, -1), value @ weight
-    return LayerUse(layer, weight.T, data, -2, -2), weight @ value
-
-
-def _grouped(weight, groups, *, transposed):
-    """Add up a convolution's kernels in a matrix (input channel, output channel)."""
-    sums = weight.flatten(2).sum(2)
-    blocks = [block if transposed else block.T for block in sums.chunk(groups)]
-    return torch.block_diag(*blocks)
-
-
-def _attention_operands(walk, args, kwargs):
-    """Return queries, keys, values and which positions attend to which, 0 or 1."""
-    names = ["query", "key", "value", "attn_mask", "dropout_p", "is_causal"]
-    given = dict(zip(names, args, strict=False)) | kwargs
-    query, key, value = (walk.tensor(given[name]) for name in names[:3])
-    if given.get("enable_gqa"):
-        repeats = query.shape[-3] // key.shape[-3]
-        key, value = (each.repeat_interleave(repeats, -3) for each in (key, value))
-    attended = torch.ones(*query.shape[:-1], key.shape[-2], dtype=torch.float64)
-    if given.get("is_causal"):
-        attended = attended.tril()
-    mask = given.get("attn_mask")
-    if mask is not None:
-        told = mask.real if mask.real.dtype == torch.bool else mask.real > -math.inf
-        attended = attended * told
-    return query, key, value, attended
