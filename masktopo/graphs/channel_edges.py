@@ -60,11 +60,16 @@ def landed_channels(link: Link, nodes: Mapping[str, NodeSet]) -> Edges | None:
     landing = Read(OUTPUT, target.shape) if link.landing is None else link.landing
     shape = output_shape(landing)
     axis = _channel_axis(link, shape)
-    if link.landing is None and target.channel_axes == (axis,):
-        return None
     found = reads(landing, {OUTPUT: (axis,)})
     onto = Reads(element_ids(target.shape, target.channel_axes))
-    return pair_up(found, onto, shape[axis], target.channels, distinct=True)
+    edges = pair_up(found, onto, shape[axis], target.channels, distinct=True)
+    return None if _is_identity(edges) else edges
+
+
+def _is_identity(edges: Edges) -> bool:
+    every = np.arange(edges.n_left)
+    square = edges.n_left == edges.n_right == edges.n_edges
+    return square and np.array_equal(edges.indices, every) and bool((edges.out_degrees == 1).all())
 
 
 def _channel_axes(nodes: Mapping[str, NodeSet]) -> dict[str, tuple[int, ...]]:

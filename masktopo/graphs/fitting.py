@@ -30,11 +30,15 @@ def fitted(masks: MaskSet, wiring: Wiring) -> MaskSet:
     Raises
     ------
     WiringError
-        If a mask has no layer in the wiring, or another shape than it; all of them are named.
+        If a mask has no layer in the wiring, or another shape than it (all of them are named), or
+        if names of one tied parameter have different masks.
     """
     names = _names(wiring)
     _check_fits(masks, names, wiring)
-    found = {names[name].name: layer for name, layer in masks.items() if name in names}
+    found: dict[str, LayerMask] = {}
+    for name, layer in masks.items():
+        if name in names:
+            _check_tied(found.setdefault(names[name].name, layer), layer, masks.source)
     return MaskSet(
         (_fitted(spec, found.get(spec.name)) for spec in wiring.layers), source=masks.source
     )
@@ -71,6 +75,14 @@ def _check_fits(masks: MaskSet, names: dict[str, LayerSpec], wiring: Wiring) -> 
     ]
     if faults:
         raise WiringError(f"{masks.source} does not fit the wiring: {'; '.join(faults)}")
+
+
+def _check_tied(first: LayerMask, other: LayerMask, source: str) -> None:
+    if first is not other and not np.array_equal(first.mask, other.mask):
+        raise WiringError(
+            f"{source}: {first.name} and {other.name} are one tied parameter of the model, but "
+            "have different masks"
+        )
 
 
 def _warn(words: str, names: list[str]) -> None:

@@ -1,5 +1,6 @@
 """Values carried through a view: from nodes to elements and back, without listing edges."""
 
+import math
 from functools import lru_cache
 from typing import Any
 
@@ -88,5 +89,6 @@ def _matrix(rows: AxisMap, power: int) -> Any:
 def _along(matrix: Any, values: Values, axis: int) -> Values:
     """Multiply along one axis."""
     moved = np.moveaxis(values, axis, 0)
-    found = matrix @ moved.reshape(moved.shape[0], -1)
+    # Not -1, which an empty array leaves open.
+    found = matrix @ moved.reshape(moved.shape[0], math.prod(moved.shape[1:]))
     return np.moveaxis(found.reshape(-1, *moved.shape[1:]), 0, axis)

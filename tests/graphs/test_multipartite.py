@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -133,3 +135,13 @@ def test_positions_are_unknown_without_a_model():
 def test_unknown_encoding():
     with pytest.raises(ArgumentError, match="encoding='rolled' is not one of 'channel'"):
         multipartite(MaskSet([]), encoding="rolled")
+
+
+def test_tied_names_with_different_masks():
+    wiring = wire(
+        MaskSet([LayerMask("a", np.eye(2, dtype=bool))]), {"x": 2, "y": 2}, [("a", ["x"], "y")]
+    )
+    tied = replace(wiring, layers=(replace(wiring.layers[0], aliases=("b",)),))
+    masks = MaskSet([LayerMask("a", np.eye(2, dtype=bool)), LayerMask("b", np.ones((2, 2), bool))])
+    with pytest.raises(WiringError, match=r"a and b are one tied parameter .* different masks"):
+        multipartite(masks, wiring=tied)

@@ -3,14 +3,13 @@
 import pytest
 import torch
 
+from masktopo.graphs import tracing
 from masktopo.graphs.multipartite import multipartite
 from masktopo.metrics.paths import path_metrics
 from tests.naive.architectures import random_architecture, random_masks, random_weights
 from tests.naive.exported import exported
 from tests.naive.graph_blocks import assert_blocks, assert_log10, assert_sets, mask_set
 from tests.naive.jacobian import oracle_of, total
-
-tracing = pytest.importorskip("masktopo.graphs.tracing")
 
 SEEDS = 208
 CHUNK = 8

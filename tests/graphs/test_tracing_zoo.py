@@ -10,14 +10,13 @@ import torch
 
 from masktopo.analysis import analyze
 from masktopo.errors import MasktopoError
+from masktopo.graphs import tracing
 from masktopo.graphs.multipartite import multipartite
 from masktopo.metrics.paths import path_metrics
 from tests.naive.exported import exported
 from tests.naive.graph_blocks import assert_blocks, assert_log10, assert_sets
 from tests.naive.jacobian import oracle_of, total
 from tests.naive.zoo import FAILING, ZOO
-
-tracing = pytest.importorskip("masktopo.graphs.tracing")
 
 REWRITTEN = ("pruned_by_hooks", "parametrized")
 """Models that hold masks of their own."""
@@ -39,11 +38,11 @@ def pruned(name):
 
 def checkpoint(model, masks):
     """Save a state dict with zeros, and read it back, as a file would be."""
-    state = {name: value.clone() for name, value in model.state_dict().items()}
+    state = copy.deepcopy(model.state_dict())  # tied parameters stay tied
     for layer, mask in masks.items():
         for name in (layer, f"{layer}.weight"):
             if name in state:
-                state[name] = state[name] * torch.from_numpy(mask)
+                state[name].mul_(torch.from_numpy(mask))
     file = io.BytesIO()
     torch.save(state, file)
     file.seek(0)

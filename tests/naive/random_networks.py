@@ -5,7 +5,7 @@ import numpy as np
 from masktopo.graphs.wiring import Link, Wiring
 from masktopo.masks.layer import LayerMask
 from masktopo.masks.maskset import MaskSet
-from tests.naive.wirings import node_set, operand, spec, use
+from tests.naive.wirings import landing, node_set, operand, spec, use
 
 
 def random_mask(name, shape, rng, *, kind="linear", groups=1, weights=True):
@@ -32,7 +32,7 @@ def random_chain(seed):
         layers.append(random_mask(name, shape, rng, kind=kind))
         sizes = {before.name: before.channels}
         view = operand([(before.name, repeat)], sizes, len(shape) - 2)
-        links.append(Link(name, view, name, use(layers[-1])))
+        links.append(Link(name, view, name, use(layers[-1]), landing=landing(layers[-1], width)))
         role = "output" if index == n_conv + n_linear - 1 else "hidden"
         nodes.append(node_set(name, width, role))
     return MaskSet(layers), Wiring(
@@ -86,7 +86,7 @@ def _fresh_layer(name, names, width, size, target, before, layers, rng):
         shape = (size, width // groups, 2, 1)
         layers[name] = random_mask(name, shape, rng, kind="conv2d", groups=groups)
         view = operand([(name, 1) for name in names], before, 2)
-        return Link(name, view, target, use(layers[name]))
+        return Link(name, view, target, use(layers[name]), landing=landing(layers[name], size))
     sources = [(source, int(rng.integers(1, 3))) for source in names]
     columns = sum(before[source] * repeat for source, repeat in sources)
     layers[name] = random_mask(name, (size, columns), rng)

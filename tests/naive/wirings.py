@@ -1,6 +1,6 @@
 """Wirings written down by hand: channels only, every tensor of one position."""
 
-from masktopo.graphs.views import Along, AxisMap, Join, Read, Reshape
+from masktopo.graphs.views import OUTPUT, Along, AxisMap, Join, Read, Reshape
 from masktopo.graphs.wiring import LayerSpec, Link, NodeSet, Use, Wiring
 
 
@@ -19,6 +19,12 @@ def use(layer):
     """Use a layer as what it is; strides do not matter for channels."""
     axes = len(layer.shape) - 2
     return Use(layer.kind, layer.groups, (1,) * axes, (0,) * axes, (1,) * axes)
+
+
+def landing(layer, size):
+    """Let the outputs of a convolution land on a set without positions."""
+    axes = len(layer.shape) - 2
+    return Reshape(Read(OUTPUT, (1, size, *[1] * axes)), (1, size)) if axes else None
 
 
 def spec(layer):
@@ -53,7 +59,13 @@ def wire(masks, sizes, steps, outputs=None):
         else:
             mask = masks[layer]
             links.append(
-                Link(layer, operand(sources, sizes, len(mask.shape) - 2), target, use(mask))
+                Link(
+                    layer,
+                    operand(sources, sizes, len(mask.shape) - 2),
+                    target,
+                    use(mask),
+                    landing=landing(mask, sizes[target]),
+                )
             )
     nodes = [node_set(name, size, roles[name]) for name, size in sizes.items()]
     used = {layer for layer, _, _ in pairs}

@@ -5,6 +5,7 @@ tensors that depend on the input gives scores, and scores times a third tensor m
 """
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -131,7 +132,7 @@ def _mixed(call: Call, scores: Scores, value: View) -> Flow:
         (along(scores.query, -1, every), False),
         (_attended(scores, along(scores.key, -1, every), positions), False),
     ]
-    axes = _channel_axes(call, value)
+    axes = _channel_axes(call, (value, scores.query, scores.key))
     return Flow(call.draft.mix(module_path(call.node) or "attention", operands, axes))
 
 
@@ -153,17 +154,19 @@ def _open(blocked: Mask) -> AxisMap:
     return AxisMap.rows(blocked.shape[1], [np.flatnonzero(~row).tolist() for row in blocked])
 
 
-def _channel_axes(call: Call, value: View) -> tuple[int, ...]:
-    """Return the axes that tell channels apart: those along which the values' channels differ.
+def _channel_axes(call: Call, operands: Iterable[View]) -> tuple[int, ...]:
+    """Return the axes that tell channels apart: those along which some operand's channels differ.
 
     Leading axes hold heads as well as windows and folded batches, which are positions.
     """
-    channels = {name: call.draft.channel_axes(name) for name in leaves(value)}
-    found = {len(value.shape) - 1}
-    for name in channels:
-        ids = reads(restricted(value, name), channels).ids
-        found |= {axis for axis in range(len(value.shape)) if ids.shape[axis + 1] > 1}
-    return tuple(sorted(found - {len(value.shape) - 2}))
+    found: set[int] = set()
+    for view in operands:
+        channels = {name: call.draft.channel_axes(name) for name in leaves(view)}
+        for name in channels:
+            ids = reads(restricted(view, name), channels).ids
+            found |= {axis for axis in range(len(view.shape)) if ids.shape[axis + 1] > 1}
+    last = len(call.shape) - 1
+    return tuple(sorted((found | {last}) - {last - 1}))
 
 
 ATTENTION: dict[str, Rule] = {"aten.scaled_dot_product_attention": fused}

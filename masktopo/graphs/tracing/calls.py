@@ -108,9 +108,20 @@ def call_of(node: fx.Node, draft: Draft) -> Call:
 
 def refused(node: fx.Node, reason: str) -> WiringError:
     """Build the error that names an operation, its node and its module."""
-    path = module_path(node)
+    path, origin = module_path(node), _origin(node)
     place = f" in module {path!r}" if path else ""
-    return WiringError(f"operation {operation_name(node)} (node {node.name}{place}): {reason}")
+    whole = f", part of {origin}" if origin != node.name else ""
+    return WiringError(
+        f"operation {operation_name(node)} (node {node.name}{whole}{place}): {reason}"
+    )
+
+
+def _origin(node: fx.Node) -> str:
+    """Return the name of the operation before PyTorch broke it into smaller ones."""
+    name, sources = node.name, node.meta.get("from_node")
+    while sources:
+        name, sources = sources[-1].name, sources[-1].from_node
+    return str(name)
 
 
 def module_path(node: fx.Node) -> str:

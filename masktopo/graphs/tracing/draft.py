@@ -40,6 +40,7 @@ class Draft:
         self._nodes: dict[str, NodeSet] = {}
         self._links: list[Link] = []
         self._made_at: dict[str, Any] = {}
+        self._depth: dict[str, int] = {}
         self._integers: set[str] = set()
         self._one_hot: dict[tuple[str, Shape], Read] = {}
 
@@ -78,6 +79,7 @@ class Draft:
         axis = len(shape) - 1 - use.kernel_axes
         found = self._add(spec.name, shape, (axis,), "hidden")
         self._made_at[found.nodes] = node
+        self._depth[found.nodes] = 1 + self._deepest(operand)
         self._links.append(Link(spec.name, operand, found.nodes, use))
         return found
 
@@ -88,25 +90,26 @@ class Draft:
         for view, on_paths in parts:
             link = Link(None, view, found.nodes, mark="mixing", on_paths=on_paths)
             self._links.append(link)
+        self._depth[found.nodes] = max(self._deepest(view) for view, _ in parts)
         return found
 
     def join(self, flows: Sequence[Flow], shape: Shape, node: Any) -> Flow:
         """Add branches up: see section 1 of the definitions.
 
-        A fresh operand that is broadcast cannot give the result's nodes, since its elements are
-        fewer; its edges land on those of another fresh operand, or it is added like a skip.
+        The nodes are those of the fresh operand last in data flow: the one with the most layers
+        behind the inputs, and of several the last one computed.
         """
         views = [broadcast(flow.view, shape) for flow in flows]
         fresh = [self._fresh(flow, views, node) for flow in flows]
         order = list(self._nodes)
         homes = [
-            (order.index(name), name, view)
-            for name, flow, view in zip(fresh, flows, views, strict=True)
-            if name is not None and math.prod(flow.view.shape) == math.prod(shape)
+            (self._depth[name], order.index(name), name, view)
+            for name, view in zip(fresh, views, strict=True)
+            if name is not None
         ]
         if not homes:
             return Flow(summed(views))
-        _, home, result = max(homes, key=lambda found: found[0])
+        _, _, home, result = max(homes, key=lambda found: found[:2])
         for name, view in zip(fresh, views, strict=True):
             landing = undone(result, view)
             if name is None and leaves(view):
@@ -135,6 +138,10 @@ class Draft:
             name for own, spec in self._layers.items() if own not in used for name in _names(spec)
         )
         return Wiring(nodes, tuple(self._links), specs, unused)
+
+    def _deepest(self, view: View) -> int:
+        """Return the most layers behind the inputs of what a view reads."""
+        return max((self._depth.get(name, 0) for name in leaves(view)), default=0)
 
     def _add(self, name: str, shape: Shape, axes: tuple[int, ...], role: str) -> Read:
         taken = {**self._nodes, **(self._layers if role == "input" else {})}
@@ -202,13 +209,16 @@ class Draft:
             self._links[place] = replace(link, target=home, landing=None if plain else moved)
 
     def _fresh(self, flow: Flow, views: Sequence[View], node: Any) -> str | None:
-        """Return the layer's node set whose elements an operand holds and only `node` reads."""
+        """Return the layer's node set whose elements an operand holds and only `node` reads.
+
+        An operand that is broadcast holds fewer than the result has, and is not fresh.
+        """
         name = one_to_one(flow.view)
         if name is None or name not in self._made_at:
             return None
-        if sum(name in leaves(view) for view in views) > 1:
-            return None
-        return name if self._ends_in(name, node) else None
+        whole = math.prod(flow.view.shape) == math.prod(views[0].shape)
+        once = sum(name in leaves(view) for view in views) == 1
+        return name if whole and once and self._ends_in(name, node) else None
 
     def _ends_in(self, name: str, node: Any) -> bool:
         """Whether everything that is computed from a set before `node` is for `node` alone.

@@ -70,8 +70,11 @@ def gated_halves(call: Call) -> Result:
 def _joined(call: Call, flows: list[Flow]) -> Result:
     if not flows:
         return Fixed(call.node)
-    if len({id(flow) for flow in flows}) == 1 or all(f.view == flows[0].view for f in flows):
-        return Flow(broadcast(flows[0].view, call.shape), flows[0].statistic)
+    first = flows[0]
+    if all(flow is first for flow in flows):
+        # One tensor, or several functions of it: an activation that is written out.
+        same = first.view.shape == call.shape
+        return first if same else Flow(broadcast(first.view, call.shape), first.statistic)
     own = _of_own_statistic(call, flows)
     return own or call.draft.join(flows, call.shape, call.node)
 

@@ -45,7 +45,8 @@ def windows_of(function: AxisFunction, length: int) -> AxisMap:
     for start in range(0, length, step):
         unit = torch.eye(length, dtype=torch.float64)[start : start + step]
         found = function(unit.reshape(-1, 1, length)).reshape(unit.shape[0], -1)
-        told = found.abs() > _NOISE
+        # A window of nothing but padding has no maximum and no mean.
+        told = (found.abs() > _NOISE) & found.isfinite()
         places = told.nonzero()
         chunks.append((places[:, 1], places[:, 0] + start, found[told]))
         size = found.shape[1]

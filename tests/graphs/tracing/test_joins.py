@@ -1,11 +1,16 @@
 """Additions of branches: which nodes the result has, and what lands on them."""
 
+import numpy as np
+import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 
+from masktopo.graphs.multipartite import multipartite
 from masktopo.graphs.tracing import trace
-from masktopo.graphs.views import OUTPUT, Along, Read, Sum
+from masktopo.graphs.views import Along, Read, Sum
+from masktopo.masks.layer import LayerMask
+from masktopo.masks.maskset import MaskSet
 
 
 class Model(nn.Module):
@@ -30,14 +35,21 @@ def links_of(wiring):
     return [(link.layer, link.sources, link.target) for link in wiring.links]
 
 
-def test_a_convolutional_shortcut_lands_on_the_last_branch():
-    wiring = wiring_of(lambda m, x: m.c(functional.relu(m.b(m.a(x)) + m.norm(m.c(x)))))
-    assert links_of(wiring) == [
+@pytest.mark.parametrize("shortcut_first", [False, True])
+def test_a_convolutional_shortcut_lands_on_the_deeper_branch(shortcut_first):
+    def forward(m, x):
+        shortcut = m.norm(m.c(x)) if shortcut_first else None
+        deep = m.b(m.a(x))
+        shortcut = m.norm(m.c(x)) if shortcut is None else shortcut
+        return m.c(functional.relu(deep + shortcut))
+
+    wiring = wiring_of(forward)
+    assert set(links_of(wiring)) == {
         ("a", ("x",), "a"),
-        ("b", ("a",), "c"),
-        ("c", ("x",), "c"),
-        ("c", ("c",), "c@2"),
-    ]
+        ("b", ("a",), "b"),
+        ("c", ("x",), "b"),
+        ("c", ("b",), "c@2"),
+    }
     assert all(link.landing is None for link in wiring.links)
 
 
@@ -106,17 +118,27 @@ def test_a_gate_is_added_where_it_is_broadcast():
     assert [part.shape for part in operand.parts] == [(1, 2, 4, 4)] * 2
 
 
-def test_a_broadcast_branch_lands_on_many_nodes_of_another():
+def test_a_broadcast_branch_has_edges_to_many_nodes():
     def forward(m, x):
         return m.a(x) + m.gate(x.mean((2, 3)))[:, :, None, None]
 
     wiring = wiring_of(forward)
-    assert links_of(wiring) == [("a", ("x",), "a"), ("gate", ("x",), "a")]
-    landing = wiring.links[1].landing
-    assert landing.shape == (1, 2, 4, 4)
-    while not isinstance(landing, Read):
-        landing = landing.of
-    assert landing == Read(OUTPUT, (1, 2))
+    assert links_of(wiring) == [
+        ("a", ("x",), "a"),
+        ("gate", ("x",), "gate"),
+        (None, ("gate",), "a"),
+    ]
+    graph = multipartite(
+        MaskSet(
+            [
+                LayerMask("a", np.ones((2, 2, 3, 3), bool), kind="conv2d"),
+                LayerMask("gate", np.ones((2, 2), bool)),
+            ]
+        ),
+        wiring=wiring,
+        encoding="unrolled",
+    )
+    assert graph.blocks[-1].edges.out_degrees.tolist() == [16, 16]
 
 
 def hand_written_layer_norm(y):
@@ -132,6 +154,17 @@ def test_normalisation_by_hand_is_the_identity():
 def test_an_activation_by_hand_is_the_identity():
     wiring = wiring_of(lambda m, x: m.b((y := m.a(x)) * torch.sigmoid(y)))
     assert wiring.links[1].operand == Read("a", (1, 2, 4, 4))
+
+
+def gelu(y):
+    return 0.5 * y * (1 + torch.tanh(0.8 * (y + 0.04 * y**3)))
+
+
+def test_a_function_of_one_tensor_is_no_join_but_its_shifted_copy_is():
+    wiring = wiring_of(lambda m, x: m.b(gelu(m.a(x))))
+    assert wiring.links[1].operand == Read("a", (1, 2, 4, 4))
+    wiring = wiring_of(lambda m, x: m.b((y := m.a(x)) + torch.relu(y).roll(1, 2)))
+    assert isinstance(wiring.links[1].operand, Sum)
 
 
 def test_differences_products_and_maxima_are_joins():
