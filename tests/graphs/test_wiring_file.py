@@ -4,6 +4,7 @@ import contextlib
 import json
 import random
 import tracemalloc
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ from masktopo.errors import MasktopoError, WiringFileError
 from masktopo.graphs import wiring_file
 from masktopo.graphs.edges import FACTORS
 from masktopo.graphs.multipartite import multipartite
-from masktopo.graphs.views import Along, AxisMap, Read, Reshape, Sum
+from masktopo.graphs.view_flow import carried
+from masktopo.graphs.views import OUTPUT, Along, AxisMap, Read, Reshape, Sum, restricted
 from masktopo.graphs.wiring import LayerSpec, Link, NodeSet, Use, Wiring
 from masktopo.graphs.wiring_file import load_wiring, save_wiring
 from tests.naive.random_networks import random_chain, random_network
@@ -313,8 +315,8 @@ VALUES = (None, True, -1, 0, 3, 2**70, 0.5, 1e400, "", "x", "y", [], {}, [0], [0
 
 
 def places(value, path=()):
-    """Yield the path of every value within a document."""
-    yield path
+    """Yield the path of every value within a document, and the value."""
+    yield path, value
     if isinstance(value, dict | list):
         inner = value.items() if isinstance(value, dict) else enumerate(value)
         for key, item in inner:
@@ -336,8 +338,10 @@ def test_changed_values_never_end_in_a_foreign_error(path, seed):
     wiring.save(path)
     document = json.loads(path.read_text())
     for _ in range(rng.randint(1, 3)):
-        where = rng.choice([where for where in places(document) if where])
-        document = changed(document, where, rng.choice(VALUES))
+        found = list(places(document))[1:]
+        where, _ = rng.choice(found)
+        alike = [value for path, value in found if path[-1] == where[-1]]
+        document = changed(document, where, deepcopy(rng.choice([*VALUES, *alike, *alike])))
     path.write_text(json.dumps(document))
     build_or_refuse(path, masks)
 
@@ -363,3 +367,40 @@ def test_changed_bytes_never_end_in_a_foreign_error(path, seed):
             del data[max(at, 1) :]
     Path(path).write_bytes(data)
     build_or_refuse(path, masks)
+
+
+PAGE = (Path(__file__).parents[2] / "docs" / "wiring-file.md").read_text()
+
+
+def test_the_file_on_the_page_is_read(path):
+    path.write_text(PAGE.split("```json\n")[1].split("```")[0])
+    wiring = load_wiring(path)
+    assert wiring.layer_names == ("conv", "fc")
+    before = path.read_text()
+    save_wiring(wiring, path)
+    assert path.read_text() == before
+
+
+@settings(max_examples=60)
+@given(seed=st.integers(0, 2**32))
+def test_the_reader_on_the_page_reads_what_links_read(path, seed):
+    page = {}
+    exec(PAGE.split("```python\n")[1].split("```")[0], page)
+    _, wiring = random_wiring(seed)
+    save_wiring(wiring, path)
+    document = json.loads(path.read_text())
+    for entry in document["maps"]:
+        # What values are carried by are absolute coefficients.
+        weights = entry["coefficients"]
+        entry["coefficients"] = weights and [abs(one) for one in page["numbers"](weights)]
+    rng = np.random.default_rng(seed)
+    values = {nodes.name: rng.random(nodes.size) for nodes in wiring.nodes}
+    for view in document["views"]:
+        if view.get("nodes") == OUTPUT:
+            view["op"] = "blank"
+    tensors = page["tensors"](document, values)
+    for link, entry in zip(wiring.links, document["links"], strict=True):
+        parts = [
+            carried(restricted(link.operand, name), values[name], "l1") for name in link.sources
+        ]
+        np.testing.assert_allclose(tensors[entry["operand"]], sum(parts), rtol=1e-12)
