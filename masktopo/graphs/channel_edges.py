@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from masktopo.graphs.bipartite import BipartiteGraph, bipartite
 from masktopo.graphs.edges import Edges, composed, edges_of_pairs
 from masktopo.graphs.reads import Reads, element_ids, reads
-from masktopo.graphs.views import OUTPUT, Read, Shape, output_shape, restricted
+from masktopo.graphs.views import OUTPUT, Shape, output_shape, restricted
 from masktopo.graphs.wiring import Link, NodeSet
 from masktopo.masks.layer import LayerMask
 
@@ -37,10 +37,10 @@ def channel_edges(
     """
     target = nodes[link.target]
     if layer is None:
-        onto = Read(target.name, target.shape) if link.landing is None else link.landing.onto
         axes = _channel_axes(nodes)
-        found = reads(restricted(link.operand, source), axes), reads(onto, axes)
-        return pair_up(*found, nodes[source].channels, target.channels, distinct=True)
+        onto = Reads(element_ids(target.shape, target.channel_axes))
+        found = reads(restricted(link.operand, source), axes)
+        return pair_up(found, onto, nodes[source].channels, target.channels, distinct=True)
     edges = _read_through(operand_channels(link, source, nodes), layer)
     landed = landed_channels(link, nodes)
     return edges if landed is None else composed(edges, landed)
@@ -58,11 +58,11 @@ def landed_channels(link: Link, nodes: Mapping[str, NodeSet]) -> Edges | None:
     """Join the output channels of the link's layer to the target's; None where they are these."""
     if link.landing is None:
         return None
-    shape = output_shape(link.landing.through)
+    shape, target = output_shape(link.landing), nodes[link.target]
     axis = _channel_axis(link, shape)
-    through = reads(link.landing.through, {OUTPUT: (axis,)})
-    onto = reads(link.landing.onto, _channel_axes(nodes))
-    return pair_up(through, onto, shape[axis], nodes[link.target].channels, distinct=True)
+    found = reads(link.landing, {OUTPUT: (axis,)})
+    onto = Reads(element_ids(target.shape, target.channel_axes))
+    return pair_up(found, onto, shape[axis], target.channels, distinct=True)
 
 
 def _channel_axes(nodes: Mapping[str, NodeSet]) -> dict[str, tuple[int, ...]]:

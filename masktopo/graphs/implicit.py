@@ -73,8 +73,9 @@ class ImplicitEdges:
         What the link reads of the left side.
     layer : LayerMap or None
         None where an element is itself what lands.
-    through, onto : View or None
-        Of the landing; None where output ``i`` is right node ``i``.
+    landing : View or None
+        Which of the layer's outputs land on each right node; None where output ``i`` lands on
+        node ``i``.
     counter : callable or None
         Gives both degree sequences of the edges between marked nodes, where edges cannot be told
         from multiplicities; None where they always can.
@@ -84,8 +85,7 @@ class ImplicitEdges:
     n_right: int
     view: View
     layer: LayerMap | None
-    through: View | None
-    onto: View | None
+    landing: View | None
     counter: Callable[[Marks, Marks], Degrees] | None = field(repr=False)
 
     def forward(self, values: Values, kind: str) -> Values:
@@ -93,18 +93,16 @@ class ImplicitEdges:
         found = carried(self.view, values, kind)
         if self.layer is not None:
             found = self.layer.forward(found.reshape(-1), _of_layer(kind))
-        if self.through is None or self.onto is None:
-            return found.reshape(-1)
-        sums = np.zeros(self.n_right)
-        carried_back(self.onto, carried(self.through, found, kind), sums, kind)
-        return sums
+        if self.landing is not None:
+            found = carried(self.landing, found, kind)
+        return found.reshape(-1)
 
     def adjoint(self, values: Values, kind: str) -> Values:
         """Return the sum of factor times right value over the edges out of every left node."""
         found = values
-        if self.through is not None and self.onto is not None:
-            found = np.zeros(math.prod(output_shape(self.through)))
-            carried_back(self.through, carried(self.onto, values, kind), found, kind)
+        if self.landing is not None:
+            found = np.zeros(math.prod(output_shape(self.landing)))
+            carried_back(self.landing, values.reshape(self.landing.shape), found, kind)
         if self.layer is not None:
             found = self.layer.adjoint(found.reshape(-1), _of_layer(kind))
         sums = np.zeros(self.n_left)

@@ -56,15 +56,13 @@ def unrolled_map(
     view = restricted(link.operand, source)
     if explicit:
         return _listed(layer, link, view, nodes[source], nodes)
-    landing = link.landing
     mixing = link.mark == "mixing"
     return ImplicitEdges(
         n_left=nodes[source].size,
         n_right=nodes[link.target].size,
         view=view,
         layer=None if layer is None else element_map(layer, link, nodes),
-        through=None if landing is None else landing.through,
-        onto=None if landing is None else landing.onto,
+        landing=link.landing,
         # An element of attention reads each node once, by construction.
         counter=None if mixing else partial(_degrees, layer, link, source, nodes),
     )
@@ -110,7 +108,7 @@ def _geometry(layer: LayerMask, link: Link, nodes: NodeSets) -> Geometry:
 def _own_shape(link: Link, nodes: NodeSets) -> Shape:
     """Return the shape of the link's own output, before it lands."""
     if link.landing is not None:
-        return output_shape(link.landing.through)
+        return output_shape(link.landing)
     return nodes[link.target].shape
 
 
@@ -120,7 +118,7 @@ def _listed(
     found = _reading(view, source)
     if layer is not None:
         found = _behind(found, unrolled_edges(layer, _geometry(layer, link, nodes)))
-    landed = _landing(link, nodes[link.target])
+    landed = _landing(link)
     return found if landed is None else composed(found, landed)
 
 
@@ -151,16 +149,12 @@ def _identity(size: int) -> Edges:
     return Edges(size, size, np.arange(size + 1), np.arange(size, dtype=np.uint32))
 
 
-def _landing(link: Link, target: NodeSet) -> Edges | None:
-    """Join the elements of a link's own output to the nodes on which they land."""
+def _landing(link: Link) -> Edges | None:
+    """Join the elements of a layer's own output to the nodes on which they land."""
     if link.landing is None:
         return None
-    through, onto = link.landing.through, link.landing.onto
-    every = {OUTPUT: tuple(range(len(output_shape(through))))}
-    own = math.prod(output_shape(through))
-    found = reads(through, every, counted=True)
-    nodes = reads(onto, {target.name: tuple(range(len(target.shape)))}, counted=True)
-    return pair_up(found, nodes, own, target.size)
+    shape = output_shape(link.landing)
+    return _pairs(link.landing, {OUTPUT: tuple(range(len(shape)))}, math.prod(shape))
 
 
 def _degrees(
@@ -168,28 +162,12 @@ def _degrees(
 ) -> Degrees:
     """Count the edges between marked nodes at either node, each once, without listing them."""
     reading = _only(_reading(restricted(link.operand, source), nodes[source]), left)
-    landed = _landing(link, nodes[link.target])
-    if layer is not None:
-        own = right
-        if landed is not None:
-            own = np.zeros(landed.n_left, np.bool_)
-            landed.reach_backward(own, right)
-        edges = _only_into(unrolled_edges(layer, _geometry(layer, link, nodes)), own)
-        leaving = _row_counts(reading, edges)
-        landing = _row_counts(transposed(edges), transposed(reading))
-        return leaving, _moved(landing, landed)
-    found = reading if landed is None else composed(reading, landed)
-    found = _only_into(found, right)
-    return found.out_degrees, found.in_degrees
-
-
-def _moved(counts: NDArray[np.int64], landed: Edges | None) -> NDArray[np.int64]:
-    """Bring numbers of a link's own outputs to the nodes on which these land, one to one."""
-    if landed is None:
-        return counts
-    moved = np.zeros(landed.n_right, np.int64)
-    moved[landed.indices] = counts[landed.out_degrees > 0]
-    return moved
+    if layer is None:
+        found = _only_into(reading, right)
+        return found.out_degrees, found.in_degrees
+    edges, landed = unrolled_edges(layer, _geometry(layer, link, nodes)), _landing(link)
+    edges = _only_into(edges if landed is None else composed(edges, landed), right)
+    return _row_counts(reading, edges), _row_counts(transposed(edges), transposed(reading))
 
 
 def _row_counts(first: Edges, second: Edges) -> NDArray[np.int64]:

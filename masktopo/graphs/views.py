@@ -40,7 +40,7 @@ __all__ = [
 Shape = tuple[int, ...]
 
 OUTPUT = ""
-"""What a view reads that stands for a layer's own output: see `masktopo.graphs.wiring.Landing`."""
+"""What a view reads that stands for a layer's own output: see `masktopo.graphs.wiring.Link`."""
 
 
 @dataclass(frozen=True)

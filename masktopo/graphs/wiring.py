@@ -20,10 +20,10 @@ from functools import cached_property
 from masktopo._check import check_choice, check_count, join_names
 from masktopo.errors import WiringError
 from masktopo.graphs.bipartite import left_size, right_size
-from masktopo.graphs.views import OUTPUT, Read, Shape, View, children, leaves
+from masktopo.graphs.views import OUTPUT, Read, Shape, View, children, leaves, output_shape
 from masktopo.masks.layer import KINDS
 
-__all__ = ["ROLES", "Landing", "LayerSpec", "Link", "NodeSet", "Use", "Wiring"]
+__all__ = ["ROLES", "LayerSpec", "Link", "NodeSet", "Use", "Wiring"]
 
 ROLES = ("input", "hidden", "output")
 
@@ -135,29 +135,6 @@ class Use:
 
 
 @dataclass(frozen=True)
-class Landing:
-    """Where a link's outputs land, if not one to one in order on the target's nodes.
-
-    The result of a join has elements; element ``e`` is ``through`` of the link's own output and
-    ``onto`` of the target's nodes.
-
-    Parameters
-    ----------
-    through : View
-        Reads `masktopo.graphs.views.OUTPUT` only, which has the shape of the link's output.
-    onto : View
-        Reads the target only, each node once, and has the shape of `through`.
-    """
-
-    through: View
-    onto: View
-
-    def __post_init__(self) -> None:
-        if leaves(self.through) != (OUTPUT,) or self.through.shape != self.onto.shape:
-            raise WiringError("a landing's views must have one shape, and read the output")
-
-
-@dataclass(frozen=True)
 class Link:
     """One use of a layer, a skip, or one operand of attention.
 
@@ -174,8 +151,10 @@ class Link:
     mark : {"layer", "skip", "mixing"}
     on_paths : bool
         Whether paths run along the edges. The edges from queries and keys only make reachable.
-    landing : Landing or None
-        None where output ``i`` of the link is node ``i`` of the target.
+    landing : View or None
+        In the target's shape, which of the layer's outputs land on each node; reads
+        `masktopo.graphs.views.OUTPUT` only, which has the shape of the layer's own output. None
+        where output ``i`` lands on node ``i``.
     """
 
     layer: str | None
@@ -184,13 +163,15 @@ class Link:
     use: Use | None = None
     mark: str = "layer"
     on_paths: bool = True
-    landing: Landing | None = None
+    landing: View | None = None
 
     def __post_init__(self) -> None:
         check_choice("mark", self.mark, MARKS)
         layered = (self.layer is not None, self.use is not None, self.mark == "layer")
         if len(set(layered)) != 1:
             raise WiringError(f"{self} must have a layer, its use and the mark, or none of them")
+        if self.landing is not None and (self.layer is None or leaves(self.landing) != (OUTPUT,)):
+            raise WiringError(f"the landing of {self.words} must read a layer's output only")
 
     @cached_property
     def sources(self) -> tuple[str, ...]:
@@ -330,27 +311,28 @@ def _check_ends(wiring: Wiring) -> None:
 
 def _check_reads(wiring: Wiring) -> None:
     for link in wiring.links:
-        if link.landing is not None and leaves(link.landing.onto) != (link.target,):
-            raise WiringError(f"the landing of {link.words} must read {link.target!r} only")
-        views = [link.operand] if link.landing is None else [link.operand, link.landing.onto]
-        for read in _reads(views):
+        for read in _reads(link.operand):
             shape = wiring.node_sets[read.nodes].shape
             if read.shape != shape:
                 raise WiringError(
                     f"{link.words} reads node set {read.nodes!r} of shape {shape} as {read.shape}"
                 )
+        if link.landing is not None:
+            shapes = sorted({read.shape for read in _reads(link.landing)})
+            if len(shapes) > 1:
+                raise WiringError(f"the landing of {link.words} reads its output as {shapes}")
 
 
-def _reads(views: Iterable[View]) -> Iterator[Read]:
-    """Yield every `Read` within `views`; a view that several others share comes once."""
-    waiting, seen = list(views), set()
+def _reads(view: View) -> Iterator[Read]:
+    """Yield every `Read` within a view; what several parts share comes once."""
+    waiting, seen = [view], set()
     while waiting:
-        view = waiting.pop()
-        if isinstance(view, Read):
-            yield view
-        elif id(view) not in seen:
-            seen.add(id(view))
-            waiting.extend(children(view))
+        part = waiting.pop()
+        if isinstance(part, Read):
+            yield part
+        elif id(part) not in seen:
+            seen.add(id(part))
+            waiting.extend(children(part))
 
 
 def _check_sizes(wiring: Wiring) -> None:
@@ -364,7 +346,7 @@ def _check_sizes(wiring: Wiring) -> None:
 
 
 def _check_identity(link: Link, target: NodeSet) -> None:
-    if link.landing is None and link.operand.shape != target.shape:
+    if link.operand.shape != target.shape:
         raise WiringError(
             f"{link.words} has shape {link.operand.shape}, but its target {target.name!r} has "
             f"shape {target.shape}"
@@ -383,8 +365,15 @@ def _check_use(link: Link, use: Use, spec: LayerSpec, target: NodeSet) -> None:
             f"{link.operand.shape} gives {found}"
         )
     outputs = right_size(used) if use.rows is None else use.rows[1] - use.rows[0]
-    if link.landing is None and outputs != target.channels:
-        raise WiringError(
-            f"{link.words} has {outputs} outputs, but its target {target.name!r} has "
-            f"{target.channels} channels"
-        )
+    if link.landing is None:
+        own, words = target.channels, f"its target {target.name!r} has {target.channels} channels"
+    else:
+        shape = output_shape(link.landing)
+        own, words = shape[len(shape) - 1 - use.kernel_axes], f"lands as a tensor of shape {shape}"
+        if link.landing.shape != target.shape:
+            raise WiringError(
+                f"{link.words} lands in shape {link.landing.shape}, but its target "
+                f"{target.name!r} has shape {target.shape}"
+            )
+    if outputs != own:
+        raise WiringError(f"{link.words} has {outputs} outputs, but {words}")

@@ -13,7 +13,7 @@ from typing import Any
 from masktopo.graphs.runs import Item, unpacked
 from masktopo.graphs.strict_json import MOST, Place
 from masktopo.graphs.views import AxisMap, Shape, View, children
-from masktopo.graphs.wiring import MARKS, ROLES, Landing, LayerSpec, Link, NodeSet, Use, Wiring
+from masktopo.graphs.wiring import MARKS, ROLES, LayerSpec, Link, NodeSet, Use, Wiring
 from masktopo.graphs.wiring_writer import FORMAT, OPERATIONS, VERSION
 from masktopo.masks.layer import KINDS
 
@@ -223,7 +223,7 @@ def _link(place: Place, tables: _Tables) -> Link:
             None if use.value is None else _use(use),
             mark.choice(MARKS),
             on_paths.flag(),
-            None if landing.value is None else _landing(landing, tables),
+            None if landing.value is None else tables.whole(landing),
         )
 
 
@@ -246,9 +246,3 @@ def _rows(place: Place) -> tuple[int, int]:
     if len(found) != 2 or found[0] > found[1]:
         place.refuse("the first row and the one behind the last")
     return found[0], found[1]
-
-
-def _landing(place: Place, tables: _Tables) -> Landing:
-    through, onto = place.fields("through", "onto")
-    with place.blamed():
-        return Landing(tables.whole(through), tables.whole(onto))

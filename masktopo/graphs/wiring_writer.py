@@ -16,7 +16,7 @@ from masktopo.graphs.views import (
     View,
     children,
 )
-from masktopo.graphs.wiring import Landing, Link, Wiring
+from masktopo.graphs.wiring import Link, Wiring
 
 __all__ = ["FORMAT", "OPERATIONS", "VERSION", "document"]
 
@@ -122,7 +122,6 @@ def _map(rows: AxisMap) -> dict[str, Any]:
 
 
 def _link(link: Link, tables: _Tables) -> dict[str, Any]:
-    landing = link.landing
     return {
         "layer": link.layer,
         "operand": tables.place_of(link.operand),
@@ -130,10 +129,5 @@ def _link(link: Link, tables: _Tables) -> dict[str, Any]:
         "use": None if link.use is None else _fields(link.use),
         "mark": link.mark,
         "on_paths": link.on_paths,
-        "landing": None if landing is None else _landing(landing, tables),
+        "landing": None if link.landing is None else tables.place_of(link.landing),
     }
-
-
-def _landing(landing: Landing, tables: _Tables) -> dict[str, Any]:
-    through, onto = tables.place_of(landing.through), tables.place_of(landing.onto)
-    return {"through": through, "onto": onto}

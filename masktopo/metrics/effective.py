@@ -112,10 +112,9 @@ def _live_elements(graph: MultipartiteGraph, link: Link, live: Marks) -> tuple[M
         left += carried(restricted(link.operand, source), values, "multiplicity")
     right = live[graph.span(link.target)]
     if link.landing is not None:
-        through, onto = link.landing.through, link.landing.onto
-        found = np.zeros(math.prod(output_shape(through)))
-        on = carried(onto, right.astype(np.float64), "multiplicity")
-        carried_back(through, on, found, "multiplicity")
+        found = np.zeros(math.prod(output_shape(link.landing)))
+        shaped = right.astype(np.float64).reshape(link.landing.shape)
+        carried_back(link.landing, shaped, found, "multiplicity")
         right = found > 0
     return left.reshape(-1) > 0, right
 

@@ -4,7 +4,7 @@ import pytest
 
 from masktopo.errors import ArgumentError, WiringError
 from masktopo.graphs.views import OUTPUT, Read, Reshape
-from masktopo.graphs.wiring import Landing, LayerSpec, Link, NodeSet, Use, Wiring
+from masktopo.graphs.wiring import LayerSpec, Link, NodeSet, Use, Wiring
 
 
 def node_set(name, size, role="hidden"):
@@ -93,10 +93,17 @@ def test_a_link_has_a_layer_with_its_use_or_neither():
 
 
 def test_a_landing_reads_the_output():
-    view = Read(OUTPUT, (1, 4))
-    with pytest.raises(WiringError, match="must have one shape, and read the output"):
-        Landing(view, Read("a", (4, 1)))
-    assert Landing(Reshape(view, (4, 1)), Read("a", (4, 1))).onto.shape == (4, 1)
+    def landed(view):
+        return Link("first", Read("x", (1, 2)), "a", Use("linear"), landing=view)
+
+    with pytest.raises(WiringError, match="landing of layer 'first' must read a layer's output"):
+        landed(Read("a", (1, 3)))
+    column = Reshape(Read(OUTPUT, (1, 3)), (3, 1))
+    with pytest.raises(WiringError, match=r"lands in shape \(3, 1\), but its target 'a' has shape"):
+        Wiring((X, A, Y), (landed(column), LAST), SPECS)
+    narrow = Reshape(Read(OUTPUT, (3, 1)), (1, 3))
+    with pytest.raises(WiringError, match=r"3 outputs, but lands as a tensor of shape \(3, 1\)"):
+        Wiring((X, A, Y), (landed(narrow), LAST), SPECS)
 
 
 def test_roles_and_axes_are_checked():

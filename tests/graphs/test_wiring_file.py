@@ -222,8 +222,9 @@ FAULTS = [
     (["links", 0, "use", "stride"], [1], r"links\[0\].use: a linear has 0 kernel axes"),
     (["links", 0, "use", "groups"], 1.5, r"links\[0\].use.groups: found 1.5, expected an integer"),
     (["links", 0, "use", "rows"], [2, 1], r"use.rows: .*expected the first row and the one beh"),
-    (["links", 0, "landing"], {"through": 0}, r"landing: .* with the fields through, onto"),
-    (["links", 0, "landing"], {"through": 0, "onto": 0}, r"landing: a landing's views must have"),
+    (["links", 0, "landing"], {}, r"links\[0\].landing: found {}, expected an integer from 0"),
+    (["links", 0, "landing"], 0, r"the landing of layer 'y' must read a layer's output only"),
+    (["links", 1, "landing"], 0, r"the landing of the skip to 'y' must read a layer's output"),
 ]
 
 
@@ -235,16 +236,17 @@ def test_a_fault_is_named_with_its_place(tmp_path, document, where, value, messa
         load_wiring(path)
 
 
-def test_a_landing_is_on_its_target(tmp_path, document):
-    document["nodes"].append({"name": "z", "shape": [1, 2], "channel_axes": [1], "role": "input"})
+def test_a_landing_has_one_output(tmp_path, document):
     document["views"] += [
         {"op": "read", "nodes": "", "shape": [1, 2]},
-        {"op": "read", "nodes": "z", "shape": [1, 2]},
+        {"op": "read", "nodes": "", "shape": [2, 1]},
+        {"op": "reshape", "of": 3, "shape": [1, 2]},
+        {"op": "sum", "parts": [2, 4]},
     ]
-    document["links"][0]["landing"] = {"through": 2, "onto": 3}
+    document["links"][0]["landing"] = 5
     path = tmp_path / "net.json"
     path.write_text(json.dumps(document))
-    with pytest.raises(WiringFileError, match="landing of layer 'y' must read 'y' only"):
+    with pytest.raises(WiringFileError, match=r"landing of layer 'y' reads its output as \[\(1, 2"):
         load_wiring(path)
 
 

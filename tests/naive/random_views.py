@@ -15,7 +15,7 @@ from masktopo.graphs.views import (
     Reshape,
     Sum,
 )
-from masktopo.graphs.wiring import Landing, LayerSpec, Link, NodeSet, Use, Wiring
+from masktopo.graphs.wiring import LayerSpec, Link, NodeSet, Use, Wiring
 from masktopo.masks.maskset import MaskSet
 from tests.naive.random_networks import random_mask
 
@@ -113,8 +113,7 @@ def _target(name, shape, link, rng):
         return NodeSet(name, shape, (channel,)), None
     order = tuple(rng.permutation(len(shape)).tolist())
     turned = Permute(Read(OUTPUT, shape), order)
-    onto = Read(name, turned.shape)
-    return NodeSet(name, turned.shape, (order.index(channel),)), Landing(turned, onto)
+    return NodeSet(name, turned.shape, (order.index(channel),)), turned
 
 
 def random_wiring(seed):
