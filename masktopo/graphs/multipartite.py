@@ -24,6 +24,7 @@ from masktopo.masks.maskset import MaskSet
 if TYPE_CHECKING:
     import igraph
     import networkx as nx
+    from matplotlib.axes import Axes
     from scipy.sparse import csr_array
 
 __all__ = ["NETWORK_ENCODINGS", "REPRESENTATIONS", "EdgeBlock", "MultipartiteGraph", "multipartite"]
@@ -252,6 +253,39 @@ class MultipartiteGraph:
         from masktopo.graphs.exports.parquet import write_parquet
 
         write_parquet(self, folder)
+
+    def plot(self, *, ax: "Axes | None" = None) -> "Axes":
+        """Draw the graph, in the encoding ``channel``, from the inputs on the left to the outputs.
+
+        Each node set is a column of dots, named below with the number of its nodes. Sets stand
+        by their longest path from an input, parallel ones above each other. Where there are more
+        than 24 nodes, neighbours share a dot. Lines are the more opaque the larger the sum of
+        the absolute weights between two dots is (or where these are unknown of the
+        multiplicities), compared with others of their layer. Skips, and what else passes by other
+        layers, are one arc each, the wider the more edges there are. Dots none of whose nodes
+        is on a path from an input to an output are hollow.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+            A new figure's by default, of a size that suits the graph: ``ax.figure.savefig(path)``.
+
+        Returns
+        -------
+        matplotlib Axes
+
+        Raises
+        ------
+        ArgumentError
+            In the encoding ``unrolled``.
+
+        Notes
+        -----
+        O(edges); made for networks of up to some 40 layers.
+        """
+        from masktopo.graphs.drawing.plot import plot_graph
+
+        return plot_graph(self, ax)
 
     def ends(self, block: EdgeBlock) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the numbers of the nodes that each edge of a block leaves and lands on.
