@@ -68,12 +68,12 @@ def _wiring(arguments: argparse.Namespace, masks: "MaskSet") -> "Wiring":
 
 
 def _traced(arguments: argparse.Namespace) -> "Wiring":
+    shape = _shape(arguments.input_shape)
     import torch
 
     from masktopo.graphs.tracing import trace
     from masktopo.networks import build_network
 
-    shape = _shape(arguments.input_shape)
     model = build_network(arguments.model, input_shape=shape, n_classes=arguments.classes)
     return trace(model, torch.zeros(1, *shape))
 
