@@ -19,6 +19,7 @@ _HOMES = {
     "null_scores": "masktopo.metrics.nulls",
     "multipartite": "masktopo.graphs.multipartite",
     "trace": "masktopo.graphs.tracing.follow",
+    "load_wiring": "masktopo.graphs.wiring_file",
     "prune": "masktopo.pruning.prune",
     "pags": "masktopo.sampling.sampler",
     "PagsResult": "masktopo.sampling.result",
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from masktopo.errors import MasktopoWarning as MasktopoWarning
     from masktopo.graphs.multipartite import multipartite as multipartite
     from masktopo.graphs.tracing.follow import trace as trace
+    from masktopo.graphs.wiring_file import load_wiring as load_wiring
     from masktopo.masks.layer import LayerMask as LayerMask
     from masktopo.masks.load import load_masks as load_masks
     from masktopo.masks.maskset import MaskSet as MaskSet

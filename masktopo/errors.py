@@ -17,6 +17,7 @@ __all__ = [
     "TrainingError",
     "UnsafeCheckpointError",
     "WiringError",
+    "WiringFileError",
 ]
 
 
@@ -50,6 +51,10 @@ class MaskError(MasktopoError, ValueError):
 
 class WiringError(MasktopoError, ValueError):
     """The data flow of a network cannot be followed, or does not fit its masks."""
+
+
+class WiringFileError(WiringError, OSError):
+    """A wiring file cannot be read: missing, truncated, damaged or of an unknown version."""
 
 
 class DataError(MasktopoError, ValueError):

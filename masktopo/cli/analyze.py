@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from masktopo.cli.wirings import add_wiring_arguments, given_wiring
 from masktopo.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -43,7 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write the report: .html, .json, .csv or .parquet (a folder for several files)",
     )
     parser.add_argument("--metrics", default="all", help="families or metrics, comma-separated")
-    parser.add_argument("--encoding", default="rolled", help="rolled (default) or channel")
+    parser.add_argument(
+        "--encoding", default="rolled", help="rolled (default), channel or unrolled"
+    )
+    add_wiring_arguments(parser)
     parser.add_argument("--convention", default="pags23", help="pags23 (default), rama23 or mge24")
     parser.add_argument("--weights", help="checkpoint with the weights to use, if not the same")
     parser.add_argument("--allow-dense", action="store_true", help="accept an unpruned network")
@@ -57,11 +61,13 @@ def run(arguments: argparse.Namespace) -> None:
     from masktopo.analysis import analyze
 
     targets = _targets(arguments.out, arguments.files)
+    wiring = given_wiring(arguments)
     for file, target in zip(arguments.files, targets, strict=True):
         report = analyze(
             file,
             metrics=arguments.metrics.split(","),
             encoding=arguments.encoding,
+            wiring=wiring,
             convention=arguments.convention,
             weights=arguments.weights,
             allow_dense=arguments.allow_dense,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from masktopo import __version__
-from masktopo.cli import analyze, compare, demo, pags, prune, train
+from masktopo.cli import analyze, compare, demo, export, pags, prune, train
 from masktopo.errors import MasktopoError, MasktopoWarning
 
 __all__ = ["main"]
@@ -15,6 +15,7 @@ __all__ = ["main"]
 COMMANDS = {
     "analyze": analyze,
     "compare": compare,
+    "export": export,
     "prune": prune,
     "pags": pags,
     "train": train,

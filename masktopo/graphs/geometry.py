@@ -98,7 +98,8 @@ def geometry_of(layer: Shaped, use: Use, operand: Shape, output: Shape) -> Geome
     depth = use.kernel_axes
     leading = len(operand) - depth - 1
     expected = (*operand[:leading], right_size(layer))
-    if leading < 0 or operand[leading] != left_size(layer) or output[: leading + 1] != expected:
+    fits = leading >= 0 and len(output) == len(operand) and output[: leading + 1] == expected
+    if not fits or operand[leading] != left_size(layer):
         raise WiringError(
             f"a {use.kind} of shape {layer.shape} cannot map elements of shape {operand} to "
             f"elements of shape {output}"

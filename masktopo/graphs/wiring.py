@@ -12,14 +12,15 @@ weight 1 that no layer owns. A link's operand is a view of node sets, its edges 
 """
 
 import math
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from masktopo._check import check_choice, check_count, join_names
 from masktopo.errors import WiringError
 from masktopo.graphs.bipartite import left_size, right_size
-from masktopo.graphs.views import OUTPUT, Shape, View, leaves, output_shape
+from masktopo.graphs.views import OUTPUT, Read, Shape, View, children, leaves, output_shape
 from masktopo.masks.layer import KINDS
 
 __all__ = ["ROLES", "LayerSpec", "Link", "NodeSet", "Use", "Wiring"]
@@ -208,8 +209,9 @@ class Wiring:
     ------
     WiringError
         If names are unknown or not unique, links are out of order, an input is landed on, a
-        set that is no input is landed on by none, there is no input or no output, or sizes of
-        layers, operands and targets do not fit.
+        set that is no input is landed on by none, there is no input or no output, a view reads
+        a node set in another shape than it has, or sizes of layers, operands and targets do not
+        fit.
 
     Examples
     --------
@@ -234,6 +236,7 @@ class Wiring:
         _check_order(self)
         _check_ends(self)
         _check_sizes(self)
+        _check_reads(self)
 
     @property
     def layer_names(self) -> tuple[str, ...]:
@@ -244,6 +247,12 @@ class Wiring:
     def node_sets(self) -> dict[str, NodeSet]:
         """Node sets by name."""
         return {nodes.name: nodes for nodes in self.nodes}
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the wiring as JSON: see `masktopo.graphs.wiring_file.save_wiring`."""
+        from masktopo.graphs.wiring_file import save_wiring
+
+        save_wiring(self, path)
 
 
 def _check_names(wiring: Wiring) -> None:
@@ -273,7 +282,8 @@ def _check_layers(wiring: Wiring) -> None:
 
 
 def _without(names: Iterable[str], others: Iterable[str]) -> list[str]:
-    return [name for name in names if name not in set(others)]
+    known = set(others)
+    return [name for name in names if name not in known]
 
 
 def _check_order(wiring: Wiring) -> None:
@@ -297,6 +307,32 @@ def _check_ends(wiring: Wiring) -> None:
     for role in ("input", "output"):
         if all(nodes.role != role for nodes in wiring.nodes):
             raise WiringError(f"the wiring has no {role}")
+
+
+def _check_reads(wiring: Wiring) -> None:
+    for link in wiring.links:
+        for read in _reads(link.operand):
+            shape = wiring.node_sets[read.nodes].shape
+            if read.shape != shape:
+                raise WiringError(
+                    f"{link.words} reads node set {read.nodes!r} of shape {shape} as {read.shape}"
+                )
+        if link.landing is not None:
+            shapes = sorted({read.shape for read in _reads(link.landing)})
+            if len(shapes) > 1:
+                raise WiringError(f"the landing of {link.words} reads its output as {shapes}")
+
+
+def _reads(view: View) -> Iterator[Read]:
+    """Yield every `Read` within a view; what several parts share comes once."""
+    waiting, seen = [view], set()
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Read):
+            yield part
+        elif id(part) not in seen:
+            seen.add(id(part))
+            waiting.extend(children(part))
 
 
 def _check_sizes(wiring: Wiring) -> None:

@@ -8,30 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from masktopo.graphs.multipartite import MultipartiteGraph
+from masktopo.graphs.reach import Reach, reach
 from masktopo.kernels import paths
 
 __all__ = ["PathSums", "Reach", "log10_sum", "path_sums", "reach"]
 
 Marks = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, eq=False)
-class Reach:
-    """Which nodes the inputs reach, and which nodes reach an output.
-
-    Attributes
-    ----------
-    forward, backward : ndarray of bool, shape (n_nodes,)
-        Inputs count as reached, outputs as reaching.
-    """
-
-    forward: Marks
-    backward: Marks
-
-    @property
-    def live(self) -> Marks:
-        """Nodes on at least one path from an input to an output."""
-        return self.forward & self.backward
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,18 +54,6 @@ def log10_sum(numbers: Iterable[tuple[float, int]]) -> float:
     # Two steps down a part is below any digit, and ldexp gives 0.
     total = math.fsum(math.ldexp(m, paths.STEP_BITS * (e - top)) for m, e in parts)
     return math.log10(total) + top * paths.STEP_BITS * math.log10(2)
-
-
-def reach(graph: MultipartiteGraph) -> Reach:
-    """Mark the nodes that the inputs reach and those that reach an output. O(edges)."""
-    forward, backward = graph.inputs, graph.outputs
-    for block in graph.blocks:
-        left, right = graph.span(block.source), graph.span(block.target)
-        block.edges.reach_forward(forward[left], forward[right])
-    for block in reversed(graph.blocks):
-        left, right = graph.span(block.source), graph.span(block.target)
-        block.edges.reach_backward(backward[left], backward[right])
-    return Reach(forward, backward)
 
 
 def path_sums(graph: MultipartiteGraph, kind: str) -> PathSums:

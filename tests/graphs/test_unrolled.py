@@ -156,3 +156,6 @@ def test_shapes_that_do_not_fit_are_named():
     layer = LayerMask("layer", np.ones((2, 3), bool))
     with pytest.raises(WiringError, match=r"linear of shape \(2, 3\) cannot map .*\(1, 4\)"):
         geometry_of(layer, Use("linear"), (1, 4), (1, 2))
+    layer = LayerMask("layer", np.ones((2, 3, 2), bool), kind="conv1d")
+    with pytest.raises(WiringError, match=r"cannot map elements of shape \(1, 3, 4\) .*\(1, 2\)"):
+        geometry_of(layer, Use("conv1d", 1, (1,), (0,), (1,)), (1, 3, 4), (1, 2))

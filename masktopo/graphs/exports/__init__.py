@@ -1,0 +1,1 @@
+"""A multipartite graph in the forms that other libraries and files have for graphs."""
