@@ -16,7 +16,10 @@ def add_network_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="smallcnn", help="a network, or package.module:factory")
     parser.add_argument("--init", default="kaiming", help="kaiming (default) or pags23")
     parser.add_argument(
-        "--data", default="digits", help="digits (default), folder:PATH or synthetic:CxHxW:K"
+        "--data",
+        default="digits",
+        help="digits (default), folder:PATH, cifar10:PATH, cifar100:PATH, idx:PATH, npz:PATH or "
+        "synthetic:CxHxW:K",
     )
     parser.add_argument("--seed", type=int, default=0, help="seed (default 0)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")

@@ -15,6 +15,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--masks", help="mask checkpoint; without one the dense network is trained")
     parser.add_argument("--epochs", type=int, default=250, help="default 250")
     parser.add_argument("--augment", help="crop-flip: crop and mirror photographs at random")
+    parser.add_argument(
+        "--step", default="eager", help="eager (default), compiled, graph or compiled-graph"
+    )
     parser.add_argument("--device", help="cpu, cuda, ...; by default a GPU where there is one")
     parser.add_argument("-o", "--out", type=Path, help="the run's folder; a finished run is read")
 
@@ -30,6 +33,7 @@ def run(arguments: argparse.Namespace) -> None:
         data,
         epochs=arguments.epochs,
         augment=arguments.augment,
+        step=arguments.step,
         rng=arguments.seed,
         device=arguments.device,
         out=arguments.out,

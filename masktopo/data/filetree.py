@@ -40,6 +40,25 @@ class FileTree:
         """Name relative to `path`, ``/`` between its parts -> the file, or its content."""
         return self.listing()
 
+    def find(self, name: str) -> str | None:
+        """Return the file of that name, at any depth; the shallowest of several."""
+        found = [path for path in self.files if path == name or path.endswith(f"/{name}")]
+        return min(found, key=len, default=None)
+
+    def read(self, name: str) -> bytes:
+        """Return the content of a file.
+
+        Raises
+        ------
+        DataError
+            If it cannot be read.
+        """
+        content = self.files[name]
+        try:
+            return content if isinstance(content, bytes) else content.read_bytes()
+        except OSError as error:
+            raise DataError(f"{self.path / name} cannot be read: {error}") from error
+
 
 def open_tree(path: Path) -> FileTree:
     """Return what is below a folder, or in a tar archive, compressed or not.

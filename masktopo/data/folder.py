@@ -4,19 +4,17 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from masktopo._check import join_names
 from masktopo.data.cache import cached_arrays
 from masktopo.data.decode import ImageFile, decode_images
 from masktopo.data.filetree import FileTree, open_tree
-from masktopo.data.pixels import pixels_of
-from masktopo.data.splits import DataSplits, split_off_test
-from masktopo.data.tensors import TensorData
+from masktopo.data.images import image_splits
+from masktopo.data.splits import DataSplits
 from masktopo.errors import ArgumentError, DataError
 
-__all__ = ["folder", "image_splits"]
+__all__ = ["folder"]
 
 _ENDINGS = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".webp")
 _ANNOTATIONS = "val/val_annotations.txt"
@@ -51,44 +49,12 @@ def folder(details: str) -> DataSplits:
         raise ArgumentError("the data 'folder' needs a path, as in folder:PATH")
     tree = open_tree(Path(details).expanduser())
     arrays = cached_arrays(f"images-{tree.fingerprint[:32]}", lambda: _decode_tree(tree))
-    n_classes = int(arrays["n_classes"])
-    images, labels = arrays["train_images"], arrays["train_labels"]
-    test = (arrays["test_images"], arrays["test_labels"]) if "test_images" in arrays else None
-    return image_splits(f"folder:{tree.path.name}", (images, labels), test, n_classes)
-
-
-def image_splits(
-    name: str,
-    train: tuple[NDArray[np.generic], NDArray[np.generic]],
-    test: tuple[NDArray[np.generic], NDArray[np.generic]] | None,
-    n_classes: int,
-) -> DataSplits:
-    """Return uint8 images and their labels as data that is normalised by the training set.
-
-    Parameters
-    ----------
-    name : str
-        What the data is called.
-    train, test : (ndarray of uint8, shape (n, channels, height, width), ndarray of labels)
-        Without a test set a fixed, stratified fifth of `train` is held out.
-    n_classes : int
-        Number of classes.
-    """
-    pixels = pixels_of(train[0].astype(np.uint8, copy=False))
-
-    def tensors(arrays: tuple[NDArray[np.generic], NDArray[np.generic]], name: str) -> TensorData:
-        images, labels = arrays
-        return TensorData(
-            torch.from_numpy(images),
-            torch.from_numpy(labels.astype(np.int64)),
-            n_classes,
-            name,
-            pixels,
-        )
-
-    if test is None:
-        return split_off_test(tensors(train, name))
-    return DataSplits(tensors(train, name), tensors(test, f"{name} (test part)"))
+    parts = [
+        (arrays[f"{part}_images"], arrays[f"{part}_labels"])
+        for part in ("train", "test")
+        if f"{part}_images" in arrays
+    ]
+    return image_splits(f"folder:{tree.path.name}", *parts, n_classes=int(arrays["n_classes"]))
 
 
 def _decode_tree(tree: FileTree) -> dict[str, NDArray[np.generic]]:
@@ -127,7 +93,7 @@ def _by_folder(tree: FileTree, part: str) -> dict[str, str]:
 def _by_annotation(tree: FileTree) -> dict[str, str]:
     """Return the images of ``val/images`` with the classes that Tiny-ImageNet's list gives."""
     found = {}
-    for number, line in enumerate(_text(tree, _ANNOTATIONS).splitlines(), start=1):
+    for number, line in enumerate(tree.read(_ANNOTATIONS).decode().splitlines(), start=1):
         name, _, rest = line.partition("\t")
         if not rest or f"val/images/{name}" not in tree.files:
             raise DataError(
@@ -136,11 +102,6 @@ def _by_annotation(tree: FileTree) -> dict[str, str]:
             )
         found[f"val/images/{name}"] = rest.partition("\t")[0]
     return found
-
-
-def _text(tree: FileTree, name: str) -> str:
-    content = tree.files[name]
-    return (content if isinstance(content, bytes) else content.read_bytes()).decode()
 
 
 def _decoded(

@@ -1,16 +1,18 @@
 """Data sets as users name them: a specification, a pair of arrays, or a torch data set."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from torch.utils.data import Dataset
 
 from masktopo._check import check_choice
+from masktopo.data.cifar import cifar10, cifar100
 from masktopo.data.convert import data_from_dataset, data_from_pair
 from masktopo.data.digits import digits
 from masktopo.data.folder import folder
-from masktopo.data.splits import DataSplits, split_off_test
+from masktopo.data.idx import idx
+from masktopo.data.npz import npz
+from masktopo.data.splits import DataSplits, joined, split_off_test
 from masktopo.data.synthetic import synthetic
 from masktopo.data.tensors import TensorData
 from masktopo.errors import ArgumentError
@@ -18,8 +20,12 @@ from masktopo.errors import ArgumentError
 __all__ = ["SPECIFICATIONS", "resolve_data"]
 
 SPECIFICATIONS: dict[str, Callable[[str], DataSplits]] = {
+    "cifar10": cifar10,
+    "cifar100": cifar100,
     "digits": digits,
     "folder": folder,
+    "idx": idx,
+    "npz": npz,
     "synthetic": synthetic,
 }
 """Word before the colon of a specification -> what reads the rest of it."""
@@ -31,8 +37,9 @@ def resolve_data(data: Any, *, test: Any = None) -> DataSplits:
     Parameters
     ----------
     data : str, pair of tensors or arrays, torch Dataset, TensorData or DataSplits
-        A specification (``"digits"``, ``"folder:PATH"``, ``"synthetic:3x32x32:10"``), which
-        carries its test set; or inputs of shape (n, ...) with labels of shape (n,); or a
+        A specification (``"digits"``, ``"synthetic:3x32x32:10"``, or ``"folder:"``,
+        ``"cifar10:"``, ``"cifar100:"``, ``"idx:"``, ``"npz:"`` and a path), which carries its
+        test set; or inputs of shape (n, ...) with labels of shape (n,); or a
         map-style data set of (input, label), which is read once from its first sample to its
         last. Inputs of the latter two become float32 without scaling.
     test : pair, Dataset or TensorData, optional
@@ -64,7 +71,7 @@ def resolve_data(data: Any, *, test: Any = None) -> DataSplits:
     if test is None:
         return data if isinstance(data, DataSplits) else split_off_test(_tensors(data, "data"))
     train = data.train if isinstance(data, DataSplits) else _tensors(data, "data")
-    return _same_classes(train, _tensors(test, "test"))
+    return joined(train, _tensors(test, "test"))
 
 
 def _from_specification(text: str) -> DataSplits:
@@ -86,15 +93,3 @@ def _tensors(data: Any, name: str) -> TensorData:
         f"{name} must be a torch Dataset of (input, label), a pair of arrays or, unless it is a "
         f"test set, a specification such as 'digits'; not {type(data).__name__}"
     )
-
-
-def _same_classes(train: TensorData, test: TensorData) -> DataSplits:
-    """Pair two sets under the larger of their numbers of classes."""
-    n_classes = max(train.n_classes, test.n_classes)
-    return DataSplits(*(_with_classes(data, n_classes) for data in (train, test)))
-
-
-def _with_classes(data: TensorData, n_classes: int) -> TensorData:
-    if data.n_classes == n_classes:
-        return data
-    return replace(data, n_classes=n_classes)

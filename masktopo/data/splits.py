@@ -1,6 +1,6 @@
 """Dividing a data set, every class in proportion."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -91,6 +91,12 @@ def validation_split(data: TensorData) -> tuple[TensorData, TensorData]:
 def split_off_test(data: TensorData) -> DataSplits:
     """Hold out a fixed, stratified fifth of `data` as its test set."""
     return DataSplits(*hold_out(data, TEST_FRACTION, seed=_TEST_SEED, name="test part"))
+
+
+def joined(train: TensorData, test: TensorData) -> DataSplits:
+    """Pair two sets under the larger of their numbers of classes."""
+    n_classes = max(train.n_classes, test.n_classes)
+    return DataSplits(*(replace(data, n_classes=n_classes) for data in (train, test)))
 
 
 def hold_out(

@@ -66,7 +66,8 @@ def _pruned(name: str, mask: BoolArray, weight: torch.Tensor) -> torch.Tensor:
             f"layer {name!r}: the mask has shape {mask.shape}, "
             f"but the model's weight has shape {tuple(weight.shape)}"
         )
-    return torch.from_numpy(~mask).to(weight.device)
+    # In the weight's own memory format, so that both are walked through in one order.
+    return torch.empty_like(weight, dtype=torch.bool).copy_(torch.from_numpy(~mask))
 
 
 def hold_pruned_at_zero(

@@ -37,8 +37,13 @@ def make_step(
             f"step={config.step!r} needs a CUDA device, not {data.inputs.device}; "
             "'eager' and 'compiled' run anywhere"
         )
-    forward = torch.compile(model, dynamic=False) if compiles else model
-    step = _plain_step(forward, optimizer, data, config)
+    step = _plain_step(model, optimizer, data, config)
+    if compiles:
+        # Only whole batches: another size would be compiled for the sake of one step an epoch.
+        compiled = torch.compile(model, dynamic=False)
+        step = _by_size(
+            config.batch_size, _plain_step(compiled, optimizer, data, config), otherwise=step
+        )
     return _RecordedStep(step, optimizer, config.batch_size) if records else step
 
 
@@ -82,6 +87,17 @@ def _plain_step(
         return loss.detach(), (logits.detach().argmax(dim=1) == labels).sum()
 
     return step
+
+
+def _by_size(size: int, step: Step, *, otherwise: Step) -> Step:
+    """Return a step that takes batches of `size` one way and all others another way."""
+
+    def chosen_step(
+        chosen: torch.Tensor, draws: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        return (step if len(chosen) == size else otherwise)(chosen, draws)
+
+    return chosen_step
 
 
 class _RecordedStep:

@@ -7,6 +7,7 @@ import torch
 from masktopo import load_masks
 from masktopo.cli.main import main
 from masktopo.study.grid import Cell, Grid, run_cell
+from tests.data.images import write_folder
 
 
 @pytest.fixture
@@ -76,6 +77,19 @@ def test_prune_pags_and_train_go_together(tmp_path, capsys):
     assert main(["pags", *shared, *sampling]) == 0
     assert main(["train", *shared, "--masks", str(masks), "--epochs", "1"]) == 0
     assert "test accuracy 0." in capsys.readouterr().out
+
+
+def test_train_takes_folders_of_images_and_says_what_does_not_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("MASKTOPO_CACHE", str(tmp_path / "cache"))
+    write_folder(tmp_path / "images", train=6)
+    shared = ["train", "--model", "mlp", "--data", f"folder:{tmp_path / 'images'}", "--quiet"]
+    options = ["--epochs", "1", "--augment", "crop-flip", "--init", "pags23", "--device", "cpu"]
+    assert main([*shared, *options, "-o", str(tmp_path / "run")]) == 0
+    assert "test accuracy" in capsys.readouterr().out
+    config = json.loads((tmp_path / "run" / "config.json").read_text())["config"]
+    assert (config["augment"], config["step"]) == ("crop-flip", "eager")
+    assert main([*shared, *options, "--step", "graph"]) == 2
+    assert "step='graph' needs a CUDA device" in capsys.readouterr().err
 
 
 TINY = Grid(

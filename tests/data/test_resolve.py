@@ -113,7 +113,7 @@ def test_unsound_data_names_the_sample(data, message):
 
 def test_unknown_specifications_list_the_known():
     with pytest.raises(
-        ArgumentError, match="data='mnist' is not one of 'digits', 'folder'"
+        ArgumentError, match="data='mnist' is not one of 'cifar10', 'cifar100', 'digits', 'f"
     ) as info:
         resolve_data("mnist:somewhere")
     assert isinstance(info.value, ValueError)

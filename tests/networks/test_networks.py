@@ -143,6 +143,17 @@ def test_shortcuts_are_projections_only_where_shapes_change():
     }
 
 
+def test_shortcuts_of_wide_networks_read_what_the_first_convolution_reads():
+    model = build_network("wrn-22-2", input_shape=(1, 8, 8), n_classes=10)
+    block, read = model.layer2[0], []
+    for layer in (block.conv1, block.shortcut):
+        layer.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0]))
+    model(torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(0)))
+    assert torch.equal(*read)
+    assert (read[0] >= 0).all()
+    assert not hasattr(model.layer2[1], "shortcut")
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_networks_are_exported_whole(name):
     model = build_network(name, input_shape=small_image(name), n_classes=10).eval()

@@ -1,5 +1,7 @@
 """Ways of taking a step: precision, compilation, and what needs a GPU."""
 
+from contextlib import contextmanager, nullcontext
+
 import numpy as np
 import pytest
 import torch
@@ -65,16 +67,17 @@ def test_bfloat16_is_that_of_the_forward_pass_only(images):
     assert not computes_in_bfloat16(TrainConfig(precision="float32"), torch.device("cuda:0"))
 
 
-def test_a_compiled_step_compiles_the_model(images, monkeypatch):
-    compiled = []
+@pytest.mark.parametrize(("size", "calls"), [(3, 1), (4, 0)])
+def test_only_whole_batches_are_compiled(images, monkeypatch, size, calls):
+    called = []
 
     def compile_nothing(model, *, dynamic):
-        compiled.append((model, dynamic))
-        return model
+        assert not dynamic
+        return lambda inputs: called.append(len(inputs)) or model(inputs)
 
     monkeypatch.setattr(step.torch, "compile", compile_nothing)
-    model, _ = stepped(images, step="compiled")
-    assert compiled == [(model, False)]
+    stepped(images, step="compiled", batch_size=size)
+    assert called == [3] * calls
 
 
 @pytest.mark.parametrize("way", ["graph", "compiled-graph"])
@@ -104,3 +107,48 @@ class Start(Listening):
         super().__init__()
         nn.init.constant_(self.fc.weight, 0.01)
         nn.init.zeros_(self.fc.bias)
+
+
+def test_a_step_is_recorded_once_a_rate_and_replayed(monkeypatch):
+    # Stands in for a GPU, to follow what is stepped, recorded and replayed.
+    log = []
+
+    class Graph:
+        def replay(self):
+            log.append("replay")
+
+    class Stream:
+        def wait_stream(self, other):
+            pass
+
+    @contextmanager
+    def recording(graph):
+        log.append("record")
+        yield
+
+    for name, fake in {
+        "CUDAGraph": Graph,
+        "Stream": Stream,
+        "current_stream": Stream,
+        "graph": recording,
+        "stream": lambda stream: nullcontext(),
+        "device": lambda device: nullcontext(),
+    }.items():
+        monkeypatch.setattr(step.torch.cuda, name, fake)
+
+    def plain(chosen, draws):
+        log.append(len(chosen))
+        return chosen.sum(), draws.sum()
+
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], 0.1)
+    take = step._RecordedStep(plain, optimizer, 2)
+    losses = [take(torch.tensor([1, 2]), torch.tensor([0, 0]))[0] for _ in range(5)]
+    assert log == [2, 2, 2, "record", 2, "replay", "replay"]
+    log.clear()
+    take(torch.tensor([1]), torch.tensor([0]))
+    optimizer.param_groups[0]["lr"] = 0.01
+    other, hits = take(torch.tensor([5, 6]), torch.tensor([7, 8]))
+    assert log == [1, "record", 2, "replay"]
+    assert (losses[-1].item(), other.item(), hits.item()) == (3, 11, 15)
+    # Every replay writes to the same place, which what was given out must not share.
+    assert len({loss.data_ptr() for loss in losses[3:]}) == 2
