@@ -155,7 +155,7 @@ def connectivity_metrics(
         mean_strength=_ratio(2 * _weight(graph, blocks), graph.n_nodes) if known else math.nan,
         **asdict(spectrum),
         layers=layers,
-        notes=tuple(_notes(known, simple, spectrum)),
+        notes=tuple(_notes(known, _missing(shape) if simple is None else (), spectrum)),
     )
 
 
@@ -208,11 +208,15 @@ def _ratio(part: float, whole: int) -> float:
     return part / whole if whole else math.nan
 
 
-def _notes(known: bool, simple: SimpleGraph | None, spectrum: GraphSpectrum) -> Iterator[str]:
+def _missing(shape: Mapping[str, float]) -> tuple[str, ...]:
+    return tuple(name for name, value in shape.items() if math.isnan(value))
+
+
+def _notes(known: bool, missing: tuple[str, ...], spectrum: GraphSpectrum) -> Iterator[str]:
     if not known:
         yield f"Weights are unknown, which {join_names(NEED_WEIGHTS)} need."
-    if simple is None:
-        yield f"The edges are too many to be listed, which {join_names(NEED_A_LIST)} need."
+    if missing:
+        yield f"The edges are not listed, which {join_names(missing)} need."
     if spectrum.eigenvalue_residual > TOLERANCE:
         yield (
             "The eigenvalues of the network's graph reached a relative residual of "

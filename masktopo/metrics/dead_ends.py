@@ -5,9 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from masktopo.graphs.edges import Marks
+from masktopo.graphs.implicit import Degrees
 from masktopo.graphs.multipartite import EdgeBlock, MultipartiteGraph
 
 __all__ = ["DeadEnds", "dead_ends", "owners"]
+
+
+Counts = Sequence[tuple[int, ...]]
 
 
 @dataclass(frozen=True)
@@ -56,14 +61,7 @@ def dead_ends(
     O(nodes), and what the degrees of the blocks cost; no edge is listed.
     """
     degrees = [(block.edges.out_degrees, block.edges.in_degrees) for block in blocks]
-    leaving, landing = np.zeros((2, graph.n_nodes), np.int64)
-    for block, (out_degrees, in_degrees) in zip(blocks, degrees, strict=True):
-        leaving[graph.span(block.source)] += out_degrees
-        landing[graph.span(block.target)] += in_degrees
-    sinks = (landing > 0) & (leaving == 0) & ~graph.outputs
-    sources = (leaving > 0) & (landing == 0) & ~graph.inputs
-    alone = (leaving == 0) & (landing == 0)
-
+    sinks, sources, alone = _marks(graph, blocks, degrees)
     edges = [
         (
             int(out_degrees.sum()),
@@ -84,12 +82,22 @@ def dead_ends(
     return _total(edges, nodes), layers
 
 
+def _marks(
+    graph: MultipartiteGraph, blocks: Sequence[EdgeBlock], degrees: Sequence[Degrees]
+) -> tuple[Marks, Marks, Marks]:
+    """Mark the sinks, the sources and the disconnected nodes."""
+    leaving, landing = np.zeros((2, graph.n_nodes), np.int64)
+    for block, (out_degrees, in_degrees) in zip(blocks, degrees, strict=True):
+        leaving[graph.span(block.source)] += out_degrees
+        landing[graph.span(block.target)] += in_degrees
+    sinks = (landing > 0) & (leaving == 0) & ~graph.outputs
+    sources = (leaving > 0) & (landing == 0) & ~graph.inputs
+    return sinks, sources, (leaving == 0) & (landing == 0)
+
+
 def owners(graph: MultipartiteGraph) -> dict[str, str]:
     """Name the layer of each node set: the last one that lands on it, where several are added."""
     return {link.target: link.layer for link in graph.wiring.links if link.layer is not None}
-
-
-Counts = Sequence[tuple[int, ...]]
 
 
 def _of(name: str, names: Sequence[str | None], counts: Counts) -> Counts:

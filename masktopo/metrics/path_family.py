@@ -26,7 +26,10 @@ def _paths(subject: Subject) -> Findings:
         )
     found, lengths = path_metrics(graph), path_lengths(graph)
     cut, cut_noskip = min_cut(graph), min_cut(graph, skips=False)
-    rows = [asdict(found.layers[name]) for name in subject.masks]
+    absent = dict.fromkeys(PATHS.layer_metrics, np.nan)
+    rows = [
+        asdict(found.layers[name]) if name in found.layers else absent for name in subject.masks
+    ]
     broken = found.broken_at
     notes = notes_on_wiring(graph)
     if broken is not None:

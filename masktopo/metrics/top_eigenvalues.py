@@ -117,8 +117,8 @@ class _Space:
             leaving = self._grow(multiply)
             values, vectors = np.linalg.eigh(self.matrix[: self.size, : self.size])
             self.norm = max(self.norm, abs(values[0]), abs(values[-1]))
-            # Half, since the error that is reported is computed anew, with its own rounding.
-            if leaving * abs(vectors[-1, -1]) <= tolerance / 2 * self.norm:
+            # A little less, since the error that is reported is computed anew, with its rounding.
+            if leaving * abs(vectors[-1, -1]) <= 0.9 * tolerance * self.norm:
                 break
             if self.size == MOST_ROWS:
                 self._shrink(values[::-1], vectors[:, ::-1])

@@ -18,7 +18,7 @@ from masktopo.metrics.motifs import exact_sum, motifs4
 from masktopo.metrics.structure import core_numbers, joints, two_hop
 from tests.naive import connectivity as naive
 from tests.naive.random_networks import random_chain, random_network
-from tests.naive.resnets import resnet
+from tests.naive.resnets import Builder, resnet
 from tests.naive.wirings import wire
 
 seeds = st.integers(0, 2**32)
@@ -103,6 +103,20 @@ def test_edges_need_not_be_listed(seed, skips):
         assert getattr(free, name) == getattr(listed, name), name
     for name in NEED_WEIGHTS:
         assert getattr(free, name) == pytest.approx(getattr(listed, name), rel=1e-6, abs=1e-6)
+
+
+def test_layers_in_parallel_need_a_list_to_count_neighbours():
+    net = Builder(1, 3, 0.8, 0)
+    net.conv("a", "input", 2, 3)
+    net.conv("b", "input", 2, 1, target="a")
+    net.head("fc", "a", 2)
+    masks, wiring = net.finish()
+    build = {"wiring": wiring, "encoding": "unrolled"}
+    listed = connectivity_metrics(multipartite(masks, **build))
+    free = connectivity_metrics(multipartite(masks, **build, representation="matrix-free"))
+    assert free.edges == listed.edges > listed.nodes * (listed.one_hop - 1)
+    assert math.isnan(free.one_hop)
+    assert "one_hop" in free.notes[0]
 
 
 def test_unknown_weights_are_nan_and_said():
