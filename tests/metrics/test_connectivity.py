@@ -106,7 +106,7 @@ def test_edges_need_not_be_listed(seed, skips):
 
 
 def test_layers_in_parallel_need_a_list_to_count_neighbours():
-    net = Builder(1, 3, 0.8, 0)
+    net = Builder(1, 3, 1.0, 0)
     net.conv("a", "input", 2, 3)
     net.conv("b", "input", 2, 1, target="a")
     net.head("fc", "a", 2)
