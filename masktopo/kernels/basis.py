@@ -1,7 +1,7 @@
 """One long vector against a basis of long vectors, all of them rows.
 
 Work goes in chunks of columns, so that a chunk of the vector stays in the first cache while the
-basis streams past, and a chunk of the basis in the second one where it is read again.
+basis streams past.
 """
 
 import numpy as np
@@ -30,18 +30,12 @@ def subtract(
     basis: NDArray[np.float64],
     products: NDArray[np.float64],
     vector: NDArray[np.float64],
-    left: NDArray[np.float64],
 ) -> None:
-    """Take ``products @ basis`` off the vector; add to `left` what of the basis is left in it.
-
-    O(size of the basis).
-    """
+    """Take ``products @ basis`` off the vector. O(size of the basis)."""
     for start in range(0, vector.size, CHUNK):
         part = vector[start : start + CHUNK]
         for row in range(basis.shape[0]):
             _add(-products[row], basis[row, start : start + CHUNK], part)
-        for row in range(basis.shape[0]):
-            left[row] += _inner(basis[row, start : start + CHUNK], part)
 
 
 @summing_kernel

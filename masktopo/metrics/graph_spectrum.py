@@ -67,9 +67,12 @@ def graph_spectrum(product: Product, n: int, *, tolerance: float = 1e-6) -> Grap
     if n == 0:
         return GraphSpectrum(math.nan, math.nan, 0.0)
     strengths = product(np.ones(n))
-    top = top_eigenvalues(
-        lambda vector: strengths * vector - product(vector), n, 1, tolerance=tolerance
-    )
+
+    def laplacian(vector: Floats) -> Floats:
+        found = product(vector)
+        return np.subtract(strengths * vector, found, out=found)
+
+    top = top_eigenvalues(laplacian, n, 1, tolerance=tolerance)
     radius = float(top.values[0])
     if n == 1:
         return GraphSpectrum(math.nan, radius, top.residual)

@@ -22,8 +22,8 @@ MOST_STEPS = 500
 
 SCRATCH = 1024
 
-ORTHOGONAL = 1e-12
-"""Inner products with the space that may stay, relative to the largest that were taken out."""
+LITTLE = 0.1
+"""Length of what is left of a vector, relative to what was taken out, that asks for more."""
 
 ROUNDING = 1e-12
 """Length of a vector of rounding errors, relative to the operator."""
@@ -137,7 +137,7 @@ class _Space:
         length = float(np.linalg.norm(image))
         if length <= ROUNDING * np.abs(products).max():
             return 0.0  # An invariant space: with its random start it holds every eigenvalue.
-        self.rows[self.found + self.size] = image / length
+        np.divide(image, length, out=self.rows[self.found + self.size])
         return length
 
     def _shrink(self, values: Floats, vectors: Floats) -> None:
@@ -167,13 +167,18 @@ class _Space:
         kernels.combine(space, factors, np.empty((len(factors), SCRATCH)))
 
     def _orthogonalise(self, vector: Floats) -> Floats:
-        """Take all rows out of the vector; return the inner products with them."""
+        """Take all rows out of the vector; return the inner products with them.
+
+        Once more where little of the vector is left, since rounding is relative to what was
+        taken out: twice is enough.
+        """
         rows = self.rows[: self.found + self.size]
         total = np.zeros(len(rows))
-        kernels.project(rows, vector, total)
-        products, scale = total, np.abs(total).max(initial=0)
-        while np.abs(products).max(initial=0) > ORTHOGONAL * scale:
-            left = np.zeros_like(products)
-            kernels.subtract(rows, products, vector, left)
-            products = left
+        for _ in range(2):
+            products = np.zeros(len(rows))
+            kernels.project(rows, vector, products)
+            kernels.subtract(rows, products, vector)
+            total += products
+            if np.linalg.norm(vector) > LITTLE * np.linalg.norm(products):
+                break
         return total
