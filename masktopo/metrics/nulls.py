@@ -34,8 +34,8 @@ Array = NDArray[np.float64]
 END_TO_END = frozenset({"paths", "connectivity"})
 """Families whose layer metrics depend on other layers too."""
 
-NO_PROPERTY = frozenset({"spectral_residual", "eigenvalue_residual"})
-"""Numbers that say how well a metric was computed, and nothing about the network."""
+NO_PROPERTY = frozenset({"spectral_residual", "eigenvalue_residual", "min_cut_layer"})
+"""Columns that say how well a metric was computed, or where it was found."""
 
 KEPT_BY_BOTH = frozenset(
     {

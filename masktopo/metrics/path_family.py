@@ -21,21 +21,27 @@ def _paths(subject: Subject) -> Findings:
     except WiringError as error:
         return Findings(
             layers={name: np.full(len(subject.masks), np.nan) for name in PATHS.layer_metrics},
-            network=dict.fromkeys(PATHS.network_metrics, float("nan")) | {"min_cut_layer": ""},
+            network=dict.fromkeys(PATHS.network_metrics, float("nan")),
             notes=(f"No end-to-end metrics: {error}.",),
         )
     found, lengths = path_metrics(graph), path_lengths(graph)
     cut, cut_noskip = min_cut(graph), min_cut(graph, skips=False)
-    absent = dict.fromkeys(PATHS.layer_metrics, np.nan)
+    bottleneck = cut.layer or found.broken_at
+    absent = dict.fromkeys(LAYER_SUMS, np.nan)
     rows = [
         asdict(found.layers[name]) if name in found.layers else absent for name in subject.masks
     ]
-    broken = found.broken_at
     notes = notes_on_wiring(graph)
-    if broken is not None:
-        notes += (f"No path leads through the network: the flow breaks at {broken}.",)
+    if found.broken_at is not None:
+        notes += (f"No path leads through the network: the flow breaks at {found.broken_at}.",)
+    if cut.layer is not None:
+        notes += (f"Of the minimum cut nearest the input, most is at {cut.layer}.",)
     return Findings(
-        layers={name: np.array([row[name] for row in rows]) for name in PATHS.layer_metrics},
+        layers={
+            **{name: np.array([row[name] for row in rows]) for name in LAYER_SUMS},
+            # A column instead of a name, so that the network's entries are all numbers.
+            "min_cut_layer": np.array([name == bottleneck for name in subject.masks]),
+        },
         network={
             **{name: getattr(found, name) for name in SUMS},
             "path_length_mean": lengths.mean,
@@ -43,7 +49,6 @@ def _paths(subject: Subject) -> Findings:
             "path_length_max": lengths.longest,
             "min_cut": cut.value,
             "min_cut_noskip": cut_noskip.value,
-            "min_cut_layer": cut.layer or broken or "",
         },
         notes=notes,
     )
@@ -53,13 +58,15 @@ SUMS = tuple(
     field.name for field in fields(PathMetrics) if field.name not in ("broken_at", "layers")
 )
 
+LAYER_SUMS = tuple(field.name for field in fields(LayerPaths))
+
 PATHS = Family(
     name="paths",
-    layer_metrics=tuple(field.name for field in fields(LayerPaths)),
+    layer_metrics=(*LAYER_SUMS, "min_cut_layer"),
     network_metrics=(
         *SUMS,
         *("path_length_mean", "path_length_min", "path_length_max"),
-        *("min_cut", "min_cut_noskip", "min_cut_layer"),
+        *("min_cut", "min_cut_noskip"),
     ),
     compute=_paths,
 )
