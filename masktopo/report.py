@@ -118,7 +118,7 @@ class TopologyReport:
 def make_report(
     names: Sequence[str], found: Sequence[Findings], settings: Mapping[str, str]
 ) -> TopologyReport:
-    """Join what the families found into one report."""
+    """Join what the families found into one report; a note of several of them stands once."""
     columns: dict[str, Any] = {}
     network: dict[str, Any] = {}
     notes: list[str] = []
@@ -128,7 +128,7 @@ def make_report(
         notes.extend(findings.notes)
     layers = pd.DataFrame(columns, index=pd.Index(names, name="layer"))
     series = pd.Series(network, name="network", dtype=_common_dtype(network))
-    return TopologyReport(layers, series, tuple(notes), dict(settings))
+    return TopologyReport(layers, series, tuple(dict.fromkeys(notes)), dict(settings))
 
 
 def _common_dtype(values: Mapping[str, Any]) -> str:

@@ -37,11 +37,11 @@ class _Phases:
         shifts = tuple(tap * axis.dilation - axis.padding for tap in range(axis.taps))
         return cls(fine, coarse, axis.stride, shifts)
 
-    @property
+    @cached_property
     def first(self) -> int:
         return min((shift // self.stride for shift in self.shifts), default=0)
 
-    @property
+    @cached_property
     def pitch(self) -> int:
         """Length of each phase with its padding."""
         last = max((shift // self.stride for shift in self.shifts), default=0)

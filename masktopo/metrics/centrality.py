@@ -51,17 +51,23 @@ def path_centrality(graph: MultipartiteGraph, sums: PathSums) -> dict[str, PathC
     return {name: _spread(graph, name, sums) for name in graph.masks}
 
 
-def gini(values: NDArray[np.float64]) -> float:
+def gini(values: NDArray[np.float64], zeros: int = 0) -> float:
     """Return the Gini index of values that are not negative and not all 0. O(n log n).
+
+    Parameters
+    ----------
+    values : ndarray of float64
+    zeros : int
+        Further values, all 0, which need no sorting.
 
     Examples
     --------
     >>> gini(np.array([0.0, 0.0, 0.0, 1.0]))
     0.75
     """
-    ordered = np.sort(values)
-    ranks = 2 * np.arange(1, ordered.size + 1) - ordered.size - 1
-    return float(ranks @ ordered / (ordered.size * ordered.sum()))
+    ordered, n = np.sort(values), values.size + zeros
+    ranks = np.arange(2.0 * zeros + 1 - n, n, 2.0)
+    return float(ranks @ ordered / (n * ordered.sum()))
 
 
 def kernel_trace(graph: MultipartiteGraph, squares: PathSums) -> float:
@@ -105,14 +111,15 @@ def _spread(graph: MultipartiteGraph, name: str, sums: PathSums) -> PathCentrali
     if not all(isinstance(block.edges, Edges) for block in blocks):
         passing = log10_sum(_passing(graph, block, sums, "multiplicity") for block in blocks)
         return PathCentrality(10 ** (passing - sums.log10), math.nan, math.nan, math.nan)
-    values = np.concatenate([_centrality(graph, block, sums) for block in blocks])
-    share = float(values.sum())
+    values = [_centrality(graph, block, sums) for block in blocks]
+    used = np.concatenate([each[each > 0] for each in values])
+    share = float(used.sum())
     if share == 0:
         return PathCentrality(0.0, math.nan, math.nan, math.nan)
-    parts = values / share
-    used = parts[parts > 0]
+    used /= share
     effective = math.exp(-float(used @ np.log(used)))
-    return PathCentrality(share, float(parts.max()), gini(parts), effective)
+    unused = sum(each.size for each in values) - used.size
+    return PathCentrality(share, float(used.max()), gini(used, unused), effective)
 
 
 def _centrality(graph: MultipartiteGraph, block: EdgeBlock, sums: PathSums) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from masktopo.graphs.multipartite import MultipartiteGraph
 from masktopo.graphs.reach import Reach, reach
 from masktopo.kernels import paths
 
-__all__ = ["PathSums", "Reach", "log10_sum", "path_sums", "reach"]
+__all__ = ["PathSums", "Reach", "log10_sum", "log10_total", "path_sums", "reach"]
 
 Marks = NDArray[np.bool_]
 
@@ -81,6 +81,20 @@ def path_sums(graph: MultipartiteGraph, kind: str) -> PathSums:
     forward = _sums(graph, kind, graph.inputs, backward=False)
     backward = _sums(graph, kind, graph.outputs, backward=True)
     return PathSums(forward, backward, paths.total(*forward, graph.outputs))
+
+
+def log10_total(graph: MultipartiteGraph, kind: str) -> float:
+    """Return the decimal logarithm of the sum that `path_sums` gives; -inf without a path.
+
+    Examples
+    --------
+    >>> from masktopo import LayerMask, MaskSet, multipartite
+    >>> layer = LayerMask("fc", np.ones((2, 5), bool))
+    >>> log10_total(multipartite(MaskSet([layer])), "multiplicity")
+    1.0
+    """
+    forward = _sums(graph, kind, graph.inputs, backward=False)
+    return log10_sum([paths.total(*forward, graph.outputs)])
 
 
 def _sums(

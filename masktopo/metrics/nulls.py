@@ -34,8 +34,8 @@ Array = NDArray[np.float64]
 END_TO_END = frozenset({"paths", "connectivity"})
 """Families whose layer metrics depend on other layers too."""
 
-NO_PROPERTY = frozenset({"spectral_residual"})
-"""Numbers that say how well a metric was computed, and nothing about the network."""
+NO_PROPERTY = frozenset({"spectral_residual", "eigenvalue_residual", "min_cut_layer"})
+"""Columns that say how well a metric was computed, or where it was found."""
 
 KEPT_BY_BOTH = frozenset(
     {
@@ -231,7 +231,7 @@ def _entries(
                 rows += [_Entry(family.name, metric, layer) for layer in layers]
     for (family, findings), (_, names) in zip(found, wanted, strict=True):
         for metric, value in findings.network.items():
-            if metric in names and isinstance(value, int | float | np.number):
+            if metric in names - NO_PROPERTY and isinstance(value, int | float | np.number):
                 rows.append(_Entry(family.name, metric, None))
     return rows
 

@@ -5,8 +5,10 @@ from dataclasses import asdict, fields
 import numpy as np
 
 from masktopo.errors import WiringError
-from masktopo.graphs.multipartite import MultipartiteGraph
 from masktopo.metrics.family import Family, Findings, Subject
+from masktopo.metrics.min_cut import min_cut
+from masktopo.metrics.network import notes_on_wiring
+from masktopo.metrics.path_lengths import path_lengths
 from masktopo.metrics.paths import LayerPaths, PathMetrics, path_metrics
 
 __all__ = ["PATHS"]
@@ -22,32 +24,49 @@ def _paths(subject: Subject) -> Findings:
             network=dict.fromkeys(PATHS.network_metrics, float("nan")),
             notes=(f"No end-to-end metrics: {error}.",),
         )
-    found = path_metrics(graph)
-    absent = dict.fromkeys(PATHS.layer_metrics, np.nan)
+    found, lengths = path_metrics(graph), path_lengths(graph)
+    cut, cut_noskip = min_cut(graph), min_cut(graph, skips=False)
+    bottleneck = cut.layer or found.broken_at
+    absent = dict.fromkeys(LAYER_SUMS, np.nan)
     rows = [
         asdict(found.layers[name]) if name in found.layers else absent for name in subject.masks
     ]
+    notes = notes_on_wiring(graph)
+    if found.broken_at is not None:
+        notes += (f"No path leads through the network: the flow breaks at {found.broken_at}.",)
+    if cut.layer is not None:
+        notes += (f"Of the minimum cut nearest the input, most is at {cut.layer}.",)
     return Findings(
-        layers={name: np.array([row[name] for row in rows]) for name in PATHS.layer_metrics},
-        network={name: getattr(found, name) for name in PATHS.network_metrics},
-        notes=_notes(graph, found),
+        layers={
+            **{name: np.array([row[name] for row in rows]) for name in LAYER_SUMS},
+            # A column instead of a name, so that the network's entries are all numbers.
+            "min_cut_layer": np.array([name == bottleneck for name in subject.masks]),
+        },
+        network={
+            **{name: getattr(found, name) for name in SUMS},
+            "path_length_mean": lengths.mean,
+            "path_length_min": lengths.shortest,
+            "path_length_max": lengths.longest,
+            "min_cut": cut.value,
+            "min_cut_noskip": cut_noskip.value,
+        },
+        notes=notes,
     )
 
 
-def _notes(graph: MultipartiteGraph, found: PathMetrics) -> tuple[str, ...]:
-    notes = [f"End-to-end metrics use the encoding {graph.encoding}."]
-    if graph.wiring.assumed:
-        notes.append("The wiring was assumed from the order of the layers.")
-    if found.broken_at is not None:
-        notes.append(f"No path leads through the network: the flow breaks at {found.broken_at}.")
-    return tuple(notes)
+SUMS = tuple(
+    field.name for field in fields(PathMetrics) if field.name not in ("broken_at", "layers")
+)
 
+LAYER_SUMS = tuple(field.name for field in fields(LayerPaths))
 
 PATHS = Family(
     name="paths",
-    layer_metrics=tuple(field.name for field in fields(LayerPaths)),
-    network_metrics=tuple(
-        field.name for field in fields(PathMetrics) if field.name not in ("broken_at", "layers")
+    layer_metrics=(*LAYER_SUMS, "min_cut_layer"),
+    network_metrics=(
+        *SUMS,
+        *("path_length_mean", "path_length_min", "path_length_max"),
+        *("min_cut", "min_cut_noskip"),
     ),
     compute=_paths,
 )

@@ -10,7 +10,7 @@ from masktopo.graphs.multipartite import MultipartiteGraph
 from masktopo.masks.layer import LayerMask
 from masktopo.metrics.centrality import PathCentrality, kernel_trace, path_centrality
 from masktopo.metrics.effective import effective_edges, effective_weights
-from masktopo.metrics.flow import PathSums, Reach, path_sums, reach
+from masktopo.metrics.flow import PathSums, Reach, log10_total, path_sums, reach
 
 __all__ = ["LayerPaths", "PathMetrics", "path_metrics"]
 
@@ -157,7 +157,7 @@ def _weighted(graph: MultipartiteGraph) -> tuple[float, float, float]:
     if not graph.masks.has_weights:
         return math.nan, math.nan, math.nan
     squares = path_sums(graph, "l2")
-    return path_sums(graph, "l1").log10, squares.log10 / 2, kernel_trace(graph, squares)
+    return log10_total(graph, "l1"), squares.log10 / 2, kernel_trace(graph, squares)
 
 
 def _broken_at(graph: MultipartiteGraph, reached: Reach, sums: PathSums) -> str | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from masktopo._check import check_choice
+from masktopo.metrics.connectivity_family import CONNECTIVITY
 from masktopo.metrics.expansion import EXPANSION
 from masktopo.metrics.family import Family
 from masktopo.metrics.path_family import PATHS
@@ -13,7 +14,8 @@ from masktopo.metrics.spectral import SPECTRAL
 __all__ = ["FAMILIES", "requested"]
 
 FAMILIES: dict[str, Family] = {
-    family.name: family for family in (DENSITY, SPECTRAL, PATHS, EXPANSION, DEGREES, PATTERNS)
+    family.name: family
+    for family in (DENSITY, SPECTRAL, PATHS, CONNECTIVITY, EXPANSION, DEGREES, PATTERNS)
 }
 """Families by name, in the order of their columns."""
 
