@@ -53,7 +53,7 @@ class _KernelCache(FunctionCache):
     """numba's cache of one kernel on disk, which an edit of any kernel file makes stale."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        super().__init__(function)
+        super().__init__(function)  # type: ignore[no-untyped-call]
         self._cache_file = IndexDataCacheFile(
             cache_path=self._cache_path,
             filename_base=self._impl.filename_base,
