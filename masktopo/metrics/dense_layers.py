@@ -10,7 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from masktopo.graphs.bipartite import BipartiteGraph, DenseLayer
-from masktopo.kernels import dense, spectral
+from masktopo.kernels import dense
+from masktopo.kernels.tridiagonal import EXACT, largest_two, tridiagonal_vector
+from masktopo.kernels.union import all_count, is_connected
+from masktopo.kernels.vectors import dot, fill_random, orthogonalize, scale, subtract
+from masktopo.kernels.workspace import IN_PLACE, MAX_STEPS, SMALL, TOLERANCE
 
 __all__ = ["is_hardly_sparse", "solve_dense_layer"]
 
@@ -27,9 +31,9 @@ def is_hardly_sparse(graph: BipartiteGraph) -> bool:
     """Whether a graph is large, dense enough, and carries its mask in a matrix's order."""
     return (
         graph.dense is not None
-        and graph.n_edges > spectral.IN_PLACE
+        and graph.n_edges > IN_PLACE
         and graph.n_edges >= LEAST_DENSITY * graph.n_left * graph.n_right
-        and min(graph.n_left, graph.n_right) > spectral.SMALL
+        and min(graph.n_left, graph.n_right) > SMALL
     )
 
 
@@ -49,9 +53,9 @@ def _is_one_piece(graph: BipartiteGraph, weighted: bool) -> bool:
     if graph.left_degrees.min(initial=1) == 0:
         return False
     parent = np.empty(graph.n_right, np.int64)
-    if not spectral.is_connected(graph.indptr, graph.indices, graph.n_right, parent):
+    if not is_connected(graph.indptr, graph.indices, graph.n_right, parent):
         return False
-    return not weighted or (graph.weights is not None and spectral.all_count(graph.weights))
+    return not weighted or (graph.weights is not None and all_count(graph.weights))
 
 
 def _product(layer: DenseLayer, weighted: bool) -> Callable[[Floats, Floats], None]:
@@ -62,28 +66,28 @@ def _product(layer: DenseLayer, weighted: bool) -> Callable[[Floats, Floats], No
 
 
 def _top_two(multiply: Callable[[Floats, Floats], None], n: int) -> Pair | None:
-    """Run Lanczos with full reorthogonalisation; see `masktopo.kernels.spectral`."""
-    steps = min(spectral.MAX_STEPS, n - 1)
+    """Run Lanczos with full reorthogonalisation; see `masktopo.kernels.lanczos`."""
+    steps = min(MAX_STEPS, n - 1)
     basis = np.empty((steps + 1) * n)
     alpha, beta = np.empty(steps), np.empty(steps)
     vector, scratch = np.empty(steps), np.empty(max(steps, 64))
-    spectral.fill_random(basis[:n], n)
+    fill_random(basis[:n], n)
     _normalize(basis[:n])
     for step in range(steps):
         newest = basis[step * n : (step + 1) * n]
         image = basis[(step + 1) * n : (step + 2) * n]
         multiply(newest, image)
-        alpha[step] = spectral.dot(newest, image)
-        spectral.orthogonalize(basis, n, step + 1, image)
+        alpha[step] = dot(newest, image)
+        orthogonalize(basis, n, step + 1, image)
         beta[step] = _normalize(image)
         count = step + 1
         if count % CHECK_EVERY == 0:
-            values = spectral.largest_two(alpha, beta, count, 0.0, 0.0, spectral.EXACT, scratch)
+            values = largest_two(alpha, beta, count, 0.0, 0.0, EXACT, scratch)
             first, second = values
-            spectral.tridiagonal_vector(alpha, beta, count, second, vector, scratch)
+            tridiagonal_vector(alpha, beta, count, second, vector, scratch)
             if second <= 1e-10 * first:
                 return None
-            goal = 2 * spectral.TOLERANCE * np.sqrt(first * second)
+            goal = 2 * TOLERANCE * np.sqrt(first * second)
             if beta[step] * abs(vector[step]) <= goal:
                 return _checked(multiply, basis, n, alpha, beta, count, values)
     return None
@@ -102,15 +106,15 @@ def _checked(
     coefficients, scratch, image = np.empty(count), np.empty(count), np.empty(n)
     sigmas, residual = [], 0.0
     for value in values:
-        spectral.tridiagonal_vector(alpha, beta, count, value, coefficients, scratch)
+        tridiagonal_vector(alpha, beta, count, value, coefficients, scratch)
         found = np.zeros(n)
         for row in range(count):
-            spectral.subtract(found, -coefficients[row], basis[row * n : (row + 1) * n])
+            subtract(found, -coefficients[row], basis[row * n : (row + 1) * n])
         _normalize(found)
         multiply(found, image)
-        quotient = spectral.dot(found, image)
+        quotient = dot(found, image)
         sigmas.append(float(np.sqrt(quotient)))
-        spectral.subtract(image, quotient, found)
+        subtract(image, quotient, found)
         residual = max(residual, _normalize(image) / sigmas[-1])
     residual /= sigmas[0]
     if residual > 1e-7:
@@ -123,7 +127,7 @@ def _normalize(vector: Floats) -> float:
 
     By kernels, since a BLAS library would bring threads of its own.
     """
-    norm = float(np.sqrt(spectral.dot(vector, vector)))
+    norm = float(np.sqrt(dot(vector, vector)))
     if norm > 0.0:
-        spectral.scale(vector, 1.0 / norm)
+        scale(vector, 1.0 / norm)
     return norm

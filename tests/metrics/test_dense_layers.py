@@ -13,7 +13,7 @@ from tests.naive import spectral as naive
 
 @pytest.fixture(autouse=True)
 def every_layer_is_large(monkeypatch):
-    monkeypatch.setattr(dense_layers.spectral, "IN_PLACE", 0)
+    monkeypatch.setattr(dense_layers, "IN_PLACE", 0)
 
 
 def layer(seed, shape=(90, 131), density=0.5, dtype=np.float32):
