@@ -66,7 +66,7 @@ def profile_layer(graph: BipartiteGraph, buffers: Buffers, spent: Spent) -> None
         spent["copying tasks"] += fastest(copy_task, *arguments)
         matrix = work.indptr[: n_rows + 1].copy(), work.indices[:edges].copy()
         kept = work.values[:edges].copy()
-        spent["connectivity"] += fastest(is_connected, *matrix, n, work.parent)
+        spent["connectivity"] += fastest(is_connected, *matrix, kept[:0], -1.0, n, work.parent)
         fill_random(work.start[:n], edges)
         for weights in (kept[:0], kept):
             if edges < n_rows * n or weights.size:

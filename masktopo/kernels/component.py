@@ -12,7 +12,7 @@ from masktopo.kernels.products import multiply
 from masktopo.kernels.vectors import dot, line, scale, subtract
 from masktopo.kernels.workspace import FIRST_VECTOR, MAX_STEPS, SMALL, Pair, Workspace
 
-__all__ = ["residual_of", "solve_component"]
+__all__ = ["leftover", "residual_of", "solve_component"]
 
 
 @kernel
@@ -22,6 +22,12 @@ def residual_of(
     """Rayleigh quotient of ``B^T B`` at `vector`, and the norm of what it leaves. O(nnz)."""
     scale(vector, 1.0 / np.sqrt(dot(vector, vector)))
     multiply(indptr, indices, values, weighted, vector, image)
+    return leftover(vector, image)
+
+
+@kernel
+def leftover(vector: Floats, image: Floats) -> tuple[float, float]:
+    """Split the image of a unit vector: its part along the vector, and the norm of the rest."""
     quotient = dot(vector, image)
     subtract(image, quotient, vector)
     return quotient, np.sqrt(dot(image, image))

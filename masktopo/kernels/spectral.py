@@ -5,7 +5,8 @@ first, since the largest singular value of a connected graph is simple (Perron-F
 repeated one, which a Krylov space cannot show, then comes from two components. A component is
 copied into a small CSR matrix whose rows are its longer side, and solved on its shorter side
 
-- by Householder and bisection on the Gram matrix, where that side has at most `SMALL` nodes;
+- by Householder and bisection on the Gram matrix, where that side has at most `SMALL` nodes
+  (where these are left nodes with many edges, without a copy: see `few_rows`);
 - else by Lanczos on ``B^T B`` with full reorthogonalisation, which moves on to a dense Gram
   matrix when that makes the remaining steps cheaper.
 
@@ -19,8 +20,9 @@ from numpy.typing import NDArray
 from masktopo._numba import kernel
 from masktopo.kernels.arrays import Columns, Floats, Ints, Values
 from masktopo.kernels.component import solve_component
+from masktopo.kernels.few_rows import are_few_rows, solve_few_rows
 from masktopo.kernels.tasks import _count_right, copy_task
-from masktopo.kernels.union import all_count, is_connected, join_right, negligible, root_of
+from masktopo.kernels.union import is_connected, join_right, negligible, root_of, weight_range
 from masktopo.kernels.vectors import fill_random
 from masktopo.kernels.workspace import IN_PLACE, Pair, Workspace
 
@@ -102,6 +104,32 @@ def _store(pair: Pair, out: Floats) -> None:
 
 
 @kernel
+def _solve_copied(
+    n_rows: int, n: int, edges: int, weights: bool, work: Workspace, out: Floats
+) -> tuple[bool, bool]:
+    """Solve the task that was copied, mask and weights, where it is one component.
+
+    Returns which of the two were solved.
+    """
+    indptr, columns = work.indptr[: n_rows + 1], work.indices[:edges]
+    none, kept = work.values[:0], work.values[: edges if weights else 0]
+    if not is_connected(indptr, columns, none, -1.0, n, work.parent):
+        return False, False
+    fill_random(work.start[:n], edges)
+    if edges == n_rows * n:
+        _store(Pair(np.sqrt(float(edges)), 0.0, 0.0, True), out)
+    else:
+        _store(solve_component(indptr, columns, none, n, work), out)
+    if not weights:
+        return True, False
+    least, drop = weight_range(kept)
+    if least <= drop and not is_connected(indptr, columns, kept, drop, n, work.parent):
+        return True, False
+    _store(solve_component(indptr, columns, kept, n, work), out[4:])
+    return True, True
+
+
+@kernel
 def class_spectra(
     indptr: Ints,
     indices: Columns,
@@ -123,8 +151,7 @@ def class_spectra(
     `n_right` receives the right nodes that every task touches. A task but number 0 is solved
     only if it has at least ``per_right * n_right + extra`` edges; otherwise its row is nan. Row
     t of `out` receives both values, the residual and 1.0 if it converged, for the 0/1 matrix
-    and, where there are `values`, behind them for the weights. A connected task is copied once
-    for both.
+    and, where there are `values`, behind them for the weights.
     """
     none = values[:0]
     for task in range(first_task, starts.size):
@@ -134,7 +161,10 @@ def class_spectra(
             n_edges += indptr[row + 1] - indptr[row]
         n_right[task] = 0
         unweighted = weighted = False
-        if n_edges > IN_PLACE:
+        few = are_few_rows(part.size, n_edges, work)
+        if few:
+            pair, n_right[task] = solve_few_rows(indptr, indices, none, part, n_edges, work)
+        elif n_edges > IN_PLACE:
             n_right[task] = _count_right(indptr, indices, part, work.name)
         elif n_edges > 0:
             n_rows, n, edges = copy_task(indptr, indices, values, part, -1.0, -1, work)
@@ -142,18 +172,15 @@ def class_spectra(
         if task > 0 and n_edges < per_right * n_right[task] + extra:
             out[task] = np.nan
             continue
-        if 0 < n_edges <= IN_PLACE:
-            copy, columns = work.indptr[: n_rows + 1], work.indices[:edges]
-            kept = work.values[: edges if values.size else 0]
-            unweighted = is_connected(copy, columns, n, work.parent)
-            weighted = unweighted and all_count(kept)
-            fill_random(work.start[:n], edges)
-            if unweighted and edges == n_rows * n:
-                _store(Pair(np.sqrt(float(edges)), 0.0, 0.0, True), out[task])
-            elif unweighted:
-                _store(solve_component(copy, columns, none, n, work), out[task])
-            if weighted:
-                _store(solve_component(copy, columns, kept, n, work), out[task, 4:])
+        if few:
+            _store(pair, out[task])
+            unweighted = pair.converged
+            if values.size:
+                pair, _ = solve_few_rows(indptr, indices, values, part, n_edges, work)
+                _store(pair, out[task, 4:])
+                weighted = pair.converged
+        elif 0 < n_edges <= IN_PLACE:
+            unweighted, weighted = _solve_copied(n_rows, n, edges, values.size > 0, work, out[task])
         if not unweighted:
             _store(solve_components(indptr, indices, none, part, work), out[task])
         if values.size and not weighted:

@@ -5,9 +5,7 @@ import numpy as np
 from masktopo._numba import kernel
 from masktopo.kernels.arrays import Columns, Floats, Ints, Values
 
-__all__ = ["all_count", "is_connected", "join_right", "negligible", "root_of"]
-
-ONE = np.uint64(1)
+__all__ = ["is_connected", "join_right", "negligible", "root_of", "weight_range"]
 
 
 @kernel
@@ -20,21 +18,29 @@ def root_of(parent: Ints, node: int) -> int:
 
 
 @kernel
-def is_connected(indptr: Ints, indices: Columns, n: int, parent: Ints) -> bool:
-    """Whether a CSR matrix without empty rows and columns is one component. O(nnz), often less.
+def is_connected(
+    indptr: Ints, indices: Columns, values: Values, drop: float, n: int, parent: Ints
+) -> bool:
+    """Whether all columns of a CSR matrix are one component. O(nnz), often less.
 
-    Union-find over the columns; stops as soon as they are one.
+    Union-find over the columns; stops as soon as they are one. Edges of weight at most `drop`
+    do not count.
     """
+    weighted = values.size > 0
     for column in range(n):
         parent[column] = column
     left = n - 1
     for row in range(indptr.size - 1):
         if left == 0:
             return True
-        head = root_of(parent, int(indices[indptr[row]]))
-        for slot in range(np.uint64(indptr[row]) + ONE, np.uint64(indptr[row + 1])):
+        head = -1
+        for slot in range(np.uint64(indptr[row]), np.uint64(indptr[row + 1])):
+            if weighted and values[slot] <= drop:
+                continue
             root = root_of(parent, int(indices[slot]))
-            if root != head:
+            if head < 0:
+                head = root
+            elif root != head:
                 parent[max(root, head)] = min(root, head)
                 head = min(root, head)
                 left -= 1
@@ -104,12 +110,10 @@ def negligible(indptr: Ints, values: Values, rows: Ints) -> float:
 
 
 @kernel
-def all_count(values: Values) -> bool:
-    """Whether no weight is so small that `solve_components` would leave its edge out. O(nnz)."""
-    if values.size == 0:
-        return False
+def weight_range(values: Values) -> tuple[float, float]:
+    """Return the least weight, and the weight up to which edges count as `negligible`. O(nnz)."""
     least = largest = np.float64(values[0])
     for value in values:
         least = min(least, np.float64(value))
         largest = max(largest, np.float64(value))
-    return bool(least > 1e-10 * largest / np.sqrt(float(values.size)))
+    return least, 1e-10 * largest / np.sqrt(float(values.size))
