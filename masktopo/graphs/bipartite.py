@@ -112,7 +112,9 @@ class BipartiteGraph:
     @property
     def right_degrees(self) -> NDArray[np.int64]:
         """Degree of every right node."""
-        return np.bincount(self.indices, minlength=self.n_right)
+        counts = np.zeros(self.n_right, np.int64)
+        csr.count_right(self.indices, counts)
+        return counts
 
     def to_scipy(self, *, weighted: bool = False) -> "csr_array":
         """Return the biadjacency, shape ``(n_left, n_right)``: 0/1, or the absolute weights."""

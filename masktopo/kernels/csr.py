@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from masktopo._numba import kernel
 
-__all__ = ["count_channel", "count_left", "fill_channel", "fill_left"]
+__all__ = ["count_channel", "count_left", "count_right", "fill_channel", "fill_left"]
 
 
 PLACES = np.array(
@@ -45,6 +45,13 @@ def count_left(mask: NDArray[np.uint8], rows_per_group: int, indptr: NDArray[np.
             degrees[column] += line[column]
     for left in range(counts.size):
         indptr[left + 1] += indptr[left]
+
+
+@kernel
+def count_right(indices: NDArray[np.unsignedinteger], counts: NDArray[np.int64]) -> None:
+    """Add up the edges of every right node, from zeros. O(nnz), without a wider copy."""
+    for right in indices:
+        counts[right] += 1
 
 
 @kernel
