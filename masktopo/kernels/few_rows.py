@@ -14,17 +14,20 @@ from masktopo.kernels.gram import multiply_gram
 from masktopo.kernels.householder import solve_gram
 from masktopo.kernels.union import root_of
 from masktopo.kernels.vectors import dot, line, scale
-from masktopo.kernels.workspace import FIRST_VECTOR, SMALL, Pair, Workspace
+from masktopo.kernels.workspace import FIRST_VECTOR, Pair, Workspace
 
 __all__ = ["are_few_rows", "solve_few_rows"]
 
 WIDTH = 512
 """Right nodes of a block."""
 
-GRAMS = 2 * SMALL * SMALL
+FEW = 64
+"""Rows of a task that are few: Householder's n^3 still costs less than forming the matrix."""
+
+GRAMS = 2 * FEW * FEW
 """Place for the Gram matrix and a copy of it; the block lies behind them."""
 
-ROOM = GRAMS + (SMALL + 3) * WIDTH
+ROOM = GRAMS + (FEW + 3) * WIDTH
 """Place for all of it: rows are taken four at a time, so three may lie behind the last one."""
 
 FEW_EDGES = 4096
@@ -34,7 +37,7 @@ FEW_EDGES = 4096
 def are_few_rows(n_rows: int, edges: int, work: Workspace) -> bool:
     """Whether a task is one of few rows in which at least every fifth place is an edge."""
     return (
-        2 <= n_rows <= SMALL
+        2 <= n_rows <= FEW
         and edges >= FEW_EDGES
         and 5 * edges >= n_rows * work.name.size
         and work.gram.size >= ROOM

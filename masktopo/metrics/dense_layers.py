@@ -59,7 +59,7 @@ def solve_dense_layer(graph: BipartiteGraph, *, weighted: bool) -> Pair | None:
         return None
     precise = _product(graph.dense, weighted)
     found = None
-    if not weighted or _fits_single(graph.dense):
+    if not weighted or _fits_single(graph):
         found = _top_two(precise, _in_single(precise), graph.n_left)
     return found or _top_two(precise, precise, graph.n_left)
 
@@ -84,11 +84,11 @@ def _product(layer: DenseLayer, weighted: bool) -> Callable[[Any, Any], None]:
     return lambda x, out: dense.multiply_weights(layer.mask, layer.weight, x, out)
 
 
-def _fits_single(layer: DenseLayer) -> bool:
+def _fits_single(graph: BipartiteGraph) -> bool:
     """Whether weights are of single precision, and their products with vectors may be."""
-    if layer.weight.dtype != np.float32:
+    if graph.weights is None or graph.weights.dtype != np.float32:
         return False
-    largest = max(abs(float(layer.weight.min())), abs(float(layer.weight.max())))
+    largest = float(graph.weights.max())
     return 1 / SINGLE_RANGE < largest < SINGLE_RANGE
 
 

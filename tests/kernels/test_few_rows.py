@@ -9,7 +9,7 @@ from masktopo.kernels.few_rows import are_few_rows, solve_few_rows
 from masktopo.metrics.workspace import Buffers, edge_values
 from tests.naive import spectral as naive
 
-SIDES = (180, 1100)
+SIDES = (260, 1100)
 """Left and right nodes: two whole blocks of columns and a part of a third."""
 
 
@@ -42,7 +42,7 @@ def random_matrix(rng):
 def test_agrees_with_dense_numpy(seed):
     rng = np.random.default_rng(seed)
     matrix = random_matrix(rng)
-    rows = np.sort(rng.choice(SIDES[0], rng.integers(21, 33), replace=False))
+    rows = np.sort(rng.choice(SIDES[0], rng.integers(21, 65), replace=False))
     for kind, (pair, touched) in enumerate(solved(matrix, rows)):
         part = np.abs(matrix[rows].astype(np.float64)) if kind else matrix[rows] != 0
         first, second = naive.top_two(part)
@@ -71,7 +71,7 @@ def test_rows_apart_and_rank_one_are_left_to_others():
     assert [pair.converged for pair, _ in solved(rank_one, rows)] == [False, False]
 
 
-@pytest.mark.parametrize("n_rows", [0, 1, 33])
+@pytest.mark.parametrize("n_rows", [0, 1, 65])
 def test_only_few_rows_count_as_few(n_rows):
     work = Buffers().workspace(bipartite(LayerMask("fc", np.ones(SIDES[::-1], np.bool_))))
     assert are_few_rows(20, 20 * SIDES[1], work)
