@@ -146,7 +146,7 @@ def fill_left_by_blocks(
             for index in range(start, stop):
                 bits = (words[row, index] * GATHER_BITS) >> np.uint64(56)
                 for one in range(COUNTS[bits]):
-                    left = 8 * index + PLACES[bits, one]
+                    left = np.uint64(8 * index) + np.uint64(PLACES[bits, one])
                     slot = cursor[left]
                     cursor[left] = slot + 1
                     indices[np.uint64(slot)] = row
