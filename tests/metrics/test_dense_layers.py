@@ -102,8 +102,7 @@ def test_weights_beyond_the_squares_of_single_precision(power):
     np.testing.assert_allclose(found[:2], expected, rtol=1e-9)
 
 
-def test_what_single_precision_does_not_settle_is_done_in_double():
-    # Weakly joined halves: both values are near 20, where single precision is too coarse.
+def test_nearly_equal_values_are_settled():
     rng = np.random.default_rng(0)
     weight = 1e-4 * rng.random((160, 160), dtype=np.float32)
     weight[:80, :80] += rng.random((80, 80), dtype=np.float32)
@@ -111,6 +110,23 @@ def test_what_single_precision_does_not_settle_is_done_in_double():
     one = LayerMask("fc", np.ones(weight.shape, np.bool_), weight)
     found = solve_dense_layer(bipartite(one), weighted=True)
     np.testing.assert_allclose(found[:2], naive.top_two(weight.astype(np.float64)), rtol=1e-9)
+    assert found[2] <= 1e-7
+
+
+def test_what_quick_products_do_not_settle_is_done_in_double_precision(monkeypatch):
+    rng = np.random.default_rng(0)
+
+    def coarse(multiply):
+        def product(x, out):
+            multiply(x, out)
+            out *= 1 + 1e-3 * rng.standard_normal(out.size)
+
+        return product
+
+    monkeypatch.setattr(dense_layers, "_in_single", coarse)
+    one = layer(3)
+    found = solve_dense_layer(bipartite(one), weighted=False)
+    np.testing.assert_allclose(found[:2], naive.top_two(one.mask), rtol=1e-9)
     assert found[2] <= 1e-7
 
 
