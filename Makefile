@@ -29,7 +29,7 @@ lint: $(STAMP) ## ruff: style and format
 types: $(STAMP) ## mypy, strict
 	$(BIN)/mypy
 
-# Kernels are compiled into a fresh cache, since numba does not notice edits of called kernels.
+# Kernels are compiled into a fresh cache, as they are on a new machine.
 unit: $(STAMP) ## pytest with doctests
 	cache=$$(mktemp -d) && trap 'rm -rf "$$cache"' EXIT && \
 	  NUMBA_CACHE_DIR="$$cache" $(BIN)/python -m pytest

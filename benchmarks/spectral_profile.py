@@ -17,7 +17,14 @@ from numpy.typing import NDArray
 from masktopo.bench.masks import make_masks
 from masktopo.bench.networks import shapes_of
 from masktopo.graphs.bipartite import BipartiteGraph, bipartite
-from masktopo.kernels import spectral as kernels
+from masktopo.kernels.component import solve_component
+from masktopo.kernels.gram import fill_gram, gram_pays, multiply_gram
+from masktopo.kernels.lanczos import lanczos
+from masktopo.kernels.products import multiply
+from masktopo.kernels.tasks import copy_task
+from masktopo.kernels.union import is_connected
+from masktopo.kernels.vectors import fill_random, orthogonalize
+from masktopo.kernels.workspace import SMALL, Workspace
 from masktopo.masks.maskset import MaskSet
 from masktopo.metrics.conventions import CONVENTIONS
 from masktopo.metrics.spectra import degree_classes
@@ -53,48 +60,48 @@ def profile_layer(graph: BipartiteGraph, buffers: Buffers, spent: Spent) -> None
     for task, (start, stop) in enumerate(zip(classes.starts, classes.stops, strict=True)):
         rows = classes.rows[start:stop]
         arguments = (graph.indptr, graph.indices, values, rows, -1.0, -1, work)
-        n_rows, n, edges = kernels._copy(*arguments)
+        n_rows, n, edges = copy_task(*arguments)
         if not edges or (task and edges < per_right * (n_rows + n - rows.size) + extra):
             continue
-        spent["copying tasks"] += fastest(kernels._copy, *arguments)
+        spent["copying tasks"] += fastest(copy_task, *arguments)
         matrix = work.indptr[: n_rows + 1].copy(), work.indices[:edges].copy()
         kept = work.values[:edges].copy()
-        spent["connectivity"] += fastest(kernels.is_connected, *matrix, n, work.parent)
-        kernels.fill_random(work.start[:n], edges)
+        spent["connectivity"] += fastest(is_connected, *matrix, kept[:0], -1.0, n, work.parent)
+        fill_random(work.start[:n], edges)
         for weights in (kept[:0], kept):
             if edges < n_rows * n or weights.size:
                 profile_problem((*matrix, weights), n, work, spent)
 
 
-def profile_problem(matrix: Matrix, n: int, work: kernels.Workspace, spent: Spent) -> None:
+def profile_problem(matrix: Matrix, n: int, work: Workspace, spent: Spent) -> None:
     """Split one solved problem into products, orthogonalisation and the rest."""
-    whole = fastest(kernels._solve, *matrix, n, work)
+    whole = fastest(solve_component, *matrix, n, work)
     spent["problems"] += 1
-    if n <= kernels.SMALL:
+    if n <= SMALL:
         spent["small sides: Gram and Householder"] += whole
         return
     indptr, columns, weights = matrix
     weighted = weights.size > 0
     shared = (work.gram, work.basis, work.alpha, work.beta, work.last, work.scratch)
     work.basis[:n] = work.start[:n]
-    _, _, steps, _ = kernels._lanczos(*matrix, weighted, n, *shared)
+    _, _, steps, _ = lanczos(*matrix, weighted, n, *shared)
     spent["steps"] += steps
     vector, image = work.start[:n], np.empty(n)
-    first = kernels._gram_pays(indptr, n, work.gram.size, 8)
-    dense = first or (steps > 8 and kernels._gram_pays(indptr, n, work.gram.size, 25))
+    first = gram_pays(indptr, n, work.gram.size, 8)
+    dense = first or (steps > 8 and gram_pays(indptr, n, work.gram.size, 25))
     sparse_steps = 0 if first else (min(steps, 8) if dense else steps)
     nothing = np.zeros(1, np.int64), columns[:0], weights[:0], weighted, vector[:0], image[:0]
-    sparse = net(kernels._multiply, (*matrix, weighted, vector, image), nothing)
+    sparse = net(multiply, (*matrix, weighted, vector, image), nothing)
     spent["products"] += (sparse_steps + 2) * sparse
     if dense:
         short = work.gram, vector[:0], image[:0]
         full = work.gram, vector, image
-        spent["products"] += (steps - sparse_steps) * net(kernels._multiply_dense, full, short)
+        spent["products"] += (steps - sparse_steps) * net(multiply_gram, full, short)
         form = (*matrix, weighted, n, work.gram)
-        spent["forming Gram matrices"] += fastest(kernels._fill_gram, *form)
+        spent["forming Gram matrices"] += fastest(fill_gram, *form)
     for count in range(1, steps + 1):
         full, short = (work.basis, n, count, image), (work.basis, n, 0, image)
-        spent["orthogonalisation"] += net(kernels.orthogonalize, full, short)
+        spent["orthogonalisation"] += net(orthogonalize, full, short)
     spent["solving, whole"] += whole
 
 

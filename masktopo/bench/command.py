@@ -37,7 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("--threads", type=_count, default=1, help="threads of BLAS and the like (default 1)")
     add("--repeat", type=_count, default=3, help="least runs of everything (default 3)")
     add("--budget", type=_seconds, default=0.2, help="seconds of runs per row (default 0.2)")
-    add("--cap", type=_seconds, help="skip what would run longer (quick: 3 s, else 30 s)")
+    add("--cap", type=_seconds, help="skip what would run longer (quick: 3 s, else 5 s)")
     add("--json", type=Path, metavar="FILE", help="write everything that was measured")
     add("--plot", type=Path, metavar="FILE.png", help="draw cost against edges")
     add("--compare", type=Path, metavar="OLD.json", help="say what changed beyond noise since")
@@ -94,7 +94,7 @@ def _settings(parsed: argparse.Namespace) -> "Settings":
     from masktopo.bench.run import Settings
 
     quick = parsed.quick or parsed.suite is None
-    cap = parsed.cap if parsed.cap is not None else 3.0 if quick else 30.0
+    cap = parsed.cap if parsed.cap is not None else 3.0 if quick else 5.0
     return Settings(parsed.threads, parsed.budget, parsed.repeat, cap, quick)
 
 

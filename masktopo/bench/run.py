@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from masktopo.bench.bandwidth import Bandwidth, bound_seconds
 from masktopo.bench.cases import Case, Implementation
 from masktopo.bench.limit import OutOfTime, time_limit
 from masktopo.bench.results import Row
-from masktopo.bench.timing import Timing, measure
+from masktopo.bench.timing import PATIENCE, Timing, measure, measure_once
 
 __all__ = ["Pace", "Settings", "run_case", "run_suite"]
 
@@ -77,8 +78,8 @@ def run_case(
 ) -> Iterator[Row]:
     """Check and time every implementation of a case.
 
-    The run that gives the answer is the warm-up, and is not timed. An implementation whose
-    answer differs from masktopo's is not timed at all.
+    The run that gives the answer is the warm-up, and is the timed one only of alternatives that
+    take long. An implementation whose answer differs from masktopo's is not timed at all.
 
     Yields
     ------
@@ -131,7 +132,7 @@ class _Trial:
         if expected > self.settings.cap:
             return {"status": "skipped", "note": self._reason(expected)}, None
         try:
-            answer = self._answer()
+            answer, first = self._answer()
         except OutOfTime:
             self.pace.stopped(self.case.task.name, self.name)
             return {"status": "skipped", "note": f"stopped after {_rounded(self._limit)}"}, None
@@ -146,30 +147,34 @@ class _Trial:
         if not difference <= allowed:
             note = f"differs by {difference:.1e}, allowed are {allowed:.0e}"
             return {"status": "differs", "note": note, "difference": difference}, answer
-        return {"status": "timed", "difference": difference, "timing": self._time()}, answer
+        return {"status": "timed", "difference": difference, "timing": self._time(first)}, answer
 
     @property
     def _limit(self) -> float:
         """Seconds after which a run is stopped: work only foretells the time roughly."""
         return LIMIT_PER_CAP * self.settings.cap
 
-    def _answer(self) -> Any:
-        if self.implementation.work is None:
-            return self.implementation.answer(self.implementation.run(self.case.subject))
-        with time_limit(self._limit):
-            result = self.implementation.run(self.case.subject)
-        return self.implementation.answer(result)
+    def _answer(self) -> tuple[Any, Timing]:
+        """Run once, within the limit where it is an alternative; time it too."""
+        limited = nullcontext() if self.implementation.work is None else time_limit(self._limit)
+        with limited:
+            result, timing = measure_once(lambda: self.implementation.run(self.case.subject))
+        return self.implementation.answer(result), timing
 
     def _reason(self, expected: float) -> str:
         if math.isinf(expected):
             return f"was stopped {MOST_STOPS} times before"
         return f"about {_rounded(expected)}, over the cap of {_rounded(self.settings.cap)}"
 
-    def _time(self) -> Timing:
-        run, subject = self.implementation.run, self.case.subject
-        timing = measure(
-            lambda: run(subject), budget=self.settings.budget, least=self.settings.repeat
-        )
+    def _time(self, first: Timing) -> Timing:
+        """Repeat the run, unless the `first` one of an alternative took long enough."""
+        subject, settings, timing = self.case.subject, self.settings, first
+        if self.implementation.work is None or first.median <= PATIENCE * settings.budget:
+            timing = measure(
+                lambda: self.implementation.run(subject),
+                budget=settings.budget,
+                least=settings.repeat,
+            )
         if self.implementation.work is not None:
             work = self.implementation.work(subject)
             self.pace.learn(self.case.task.name, self.name, work, timing.median)

@@ -3,15 +3,17 @@
 import gc
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from masktopo.bench.threads import thread_times
 
-__all__ = ["MOST_RUNS", "Timing", "measure"]
+__all__ = ["MOST_RUNS", "PATIENCE", "Timing", "measure", "measure_once"]
+
+Result = TypeVar("Result")
 
 MOST_RUNS = 1000
 PATIENCE = 4.0
@@ -60,24 +62,29 @@ def measure(call: Callable[[], Any], *, budget: float, least: int = 3) -> Timing
     -----
     The garbage collector is off while a run is timed. The result of a run is freed after it.
     """
-    walls: list[float] = []
-    cpus: list[float] = []
-    criticals: list[float] = []
+    runs: list[_Run] = []
     spent = 0.0
-    while _goes_on(len(walls), spent, budget, least):
-        wall, cpu, critical = _time_once(call)
-        walls.append(wall)
-        cpus.append(cpu)
-        criticals.append(critical)
-        spent += wall
-    low, median, high = np.quantile(walls, [0.25, 0.5, 0.75]).tolist()
+    while _goes_on(len(runs), spent, budget, least):
+        runs.append(_time_once(call)[1])
+        spent += runs[-1].wall
+    return _summary(runs)
+
+
+def measure_once(call: Callable[[], Result]) -> tuple[Result, Timing]:
+    """Time a single run of `call`; also return its result."""
+    result, run = _time_once(call)
+    return result, _summary([run])
+
+
+def _summary(runs: Sequence["_Run"]) -> Timing:
+    low, median, high = np.quantile([run.wall for run in runs], [0.25, 0.5, 0.75]).tolist()
     return Timing(
         median=median,
         low=low,
         high=high,
-        cpu=float(np.median(cpus)),
-        critical=float(np.median(criticals)),
-        runs=len(walls),
+        cpu=float(np.median([run.cpu for run in runs])),
+        critical=float(np.median([run.critical for run in runs])),
+        runs=len(runs),
         load=load_average(),
     )
 
@@ -90,7 +97,15 @@ def _goes_on(runs: int, spent: float, budget: float, least: int) -> bool:
     return spent < budget and runs < MOST_RUNS
 
 
-def _time_once(call: Callable[[], Any]) -> tuple[float, float, float]:
+class _Run(NamedTuple):
+    """Seconds of one run; see `Timing`."""
+
+    wall: float
+    cpu: float
+    critical: float
+
+
+def _time_once(call: Callable[[], Result]) -> tuple[Result, _Run]:
     collected = gc.isenabled()
     gc.disable()
     try:
@@ -103,8 +118,7 @@ def _time_once(call: Callable[[], Any]) -> tuple[float, float, float]:
     finally:
         if collected:
             gc.enable()
-    del result
-    return wall, cpu, threads.critical
+    return result, _Run(wall, cpu, threads.critical)
 
 
 def load_average() -> float:

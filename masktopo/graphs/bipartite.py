@@ -31,6 +31,9 @@ LAYER_ENCODINGS = ("rolled", "channel")
 BATCH = 1024
 """Weights that are fetched at a time."""
 
+LARGE = 2**22
+"""Edges from which the places that left nodes are written at leave the cache."""
+
 UInt = NDArray[np.unsignedinteger]
 Floats = NDArray[np.floating]
 
@@ -112,7 +115,9 @@ class BipartiteGraph:
     @property
     def right_degrees(self) -> NDArray[np.int64]:
         """Degree of every right node."""
-        return np.bincount(self.indices, minlength=self.n_right)
+        counts = np.zeros(self.n_right, np.int64)
+        csr.count_right(self.indices, counts)
+        return counts
 
     def to_scipy(self, *, weighted: bool = False) -> "csr_array":
         """Return the biadjacency, shape ``(n_left, n_right)``: 0/1, or the absolute weights."""
@@ -229,19 +234,28 @@ def _rolled(layer: LayerMask, mask: NDArray[np.uint8], weight: Floats | None) ->
     indices, values = _edge_arrays(n_right, indptr, None if weight is None else weight.dtype)
     flat_weight = values if weight is None else weight.reshape(-1)
     cursor = indptr[:-1].copy()
-    slots, positions = np.empty((2, BATCH), np.int64)
-    csr.fill_left(
-        words,
-        tail,
-        flat_weight,
-        columns,
-        rows_per_group,
-        cursor,
-        slots,
-        positions,
-        indices,
-        values,
-    )
+    if _goes_by_blocks(layer, columns, indices.size):
+        csr.fill_left_by_blocks(
+            words.reshape(n_right, -1),
+            flat_weight.reshape(-1, columns),
+            cursor,
+            indices,
+            values,
+        )
+    else:
+        slots, positions = np.empty((2, BATCH), np.int64)
+        csr.fill_left(
+            words,
+            tail,
+            flat_weight,
+            columns,
+            rows_per_group,
+            cursor,
+            slots,
+            positions,
+            indices,
+            values,
+        )
     return BipartiteGraph(
         name=layer.name,
         encoding="rolled",
@@ -253,6 +267,12 @@ def _rolled(layer: LayerMask, mask: NDArray[np.uint8], weight: Floats | None) ->
         multiplicity=None,
         dense=_dense(layer, mask, flat_weight),
     )
+
+
+def _goes_by_blocks(layer: LayerMask, columns: int, edges: int) -> bool:
+    """Whether a layer is large and hardly sparse, with rows of whole words."""
+    large = edges >= LARGE and 8 * edges >= layer.size
+    return large and layer.groups == 1 and columns % 8 == 0
 
 
 def _dense(layer: LayerMask, mask: NDArray[np.uint8], flat_weight: Floats) -> DenseLayer | None:

@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 
 from masktopo._numba import kernel
 
-__all__ = ["count_channel", "count_left", "fill_channel", "fill_left"]
+__all__ = [
+    "count_channel",
+    "count_left",
+    "count_right",
+    "fill_channel",
+    "fill_left",
+    "fill_left_by_blocks",
+]
 
 
 PLACES = np.array(
@@ -29,6 +36,10 @@ GATHER_BITS = np.uint64(0x0102040810204080)
 """A word of eight bytes 0 or 1, times this, has them as the bits of its highest byte."""
 
 
+BLOCK_WORDS = 64
+"""Words in a block of `fill_left_by_blocks`: 512 left nodes."""
+
+
 @kernel
 def count_left(mask: NDArray[np.uint8], rows_per_group: int, indptr: NDArray[np.int64]) -> None:
     """Turn zeros into the row pointers of the left nodes. O(size), in vector registers.
@@ -45,6 +56,13 @@ def count_left(mask: NDArray[np.uint8], rows_per_group: int, indptr: NDArray[np.
             degrees[column] += line[column]
     for left in range(counts.size):
         indptr[left + 1] += indptr[left]
+
+
+@kernel
+def count_right(indices: NDArray[np.unsignedinteger], counts: NDArray[np.int64]) -> None:
+    """Add up the edges of every right node, from zeros. O(nnz), without a wider copy."""
+    for right in indices:
+        counts[right] += 1
 
 
 @kernel
@@ -104,6 +122,36 @@ def fill_left(
     if weighted:
         for k in range(held):
             values[np.uint64(slots[k])] = abs(weight[np.uint64(positions[k])])
+
+
+@kernel
+def fill_left_by_blocks(
+    words: NDArray[np.uint64],
+    weight: NDArray[np.floating],
+    cursor: NDArray[np.int64],
+    indices: NDArray[np.unsignedinteger],
+    values: NDArray[np.floating],
+) -> None:
+    """Do what `fill_left` does, for a layer without groups of which a good part is kept.
+
+    `words` has shape ``(right, left / 8)``, `weight` one row a right node. Left nodes go by
+    blocks: every one of a block has a place in memory that is being written, and the places of
+    all left nodes at once would not stay in the cache. O(size / 8 + nnz).
+    """
+    weighted = values.size > 0
+    n_right, width = words.shape
+    for start in range(0, width, BLOCK_WORDS):
+        stop = min(start + BLOCK_WORDS, width)
+        for row in range(n_right):
+            for index in range(start, stop):
+                bits = (words[row, index] * GATHER_BITS) >> np.uint64(56)
+                for one in range(COUNTS[bits]):
+                    left = np.uint64(8 * index) + np.uint64(PLACES[bits, one])
+                    slot = cursor[left]
+                    cursor[left] = slot + 1
+                    indices[np.uint64(slot)] = row
+                    if weighted:
+                        values[np.uint64(slot)] = abs(weight[row, left])
 
 
 @kernel

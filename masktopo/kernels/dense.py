@@ -2,7 +2,8 @@
 
 Where a fifth of the weights or more is kept, reading the whole mask in order is faster than
 following column indices, and takes no memory beside the mask itself. Four rows go at a time, so
-that vectors are read and written a quarter as often.
+that vectors are read and written a quarter as often. Vectors of single precision fill the vector
+registers twice as full: the weights are single already, and only sums are rounded.
 """
 
 import numpy as np
@@ -12,41 +13,42 @@ from masktopo._numba import summing_kernel
 
 __all__ = ["multiply_mask", "multiply_weights"]
 
+Vector = NDArray[np.floating]
+
 
 @summing_kernel
-def multiply_mask(
-    mask: NDArray[np.uint8], x: NDArray[np.float64], out: NDArray[np.float64]
-) -> None:
+def multiply_mask(mask: NDArray[np.uint8], x: Vector, out: Vector) -> None:
     """``out = M^T M x`` for a 0/1 matrix in bytes, each row read once. O(size)."""
+    number = x.dtype.type
     out[:] = 0.0
     rows = mask.shape[0]
     for row in range(0, rows - 3, 4):
         line_a, line_b, line_c, line_d = mask[row], mask[row + 1], mask[row + 2], mask[row + 3]
-        a = b = c = d = 0.0
+        a = b = c = d = number(0.0)
         for j in range(line_a.size):
-            a += line_a[j] * x[j]
-            b += line_b[j] * x[j]
-            c += line_c[j] * x[j]
-            d += line_d[j] * x[j]
+            a += number(line_a[j]) * x[j]
+            b += number(line_b[j]) * x[j]
+            c += number(line_c[j]) * x[j]
+            d += number(line_d[j]) * x[j]
         for j in range(line_a.size):
-            out[j] += (line_a[j] * a + line_b[j] * b) + (line_c[j] * c + line_d[j] * d)
+            out[j] += (number(line_a[j]) * a + number(line_b[j]) * b) + (
+                number(line_c[j]) * c + number(line_d[j]) * d
+            )
     for row in range(rows - rows % 4, rows):
         line_a = mask[row]
-        a = 0.0
+        a = number(0.0)
         for j in range(line_a.size):
-            a += line_a[j] * x[j]
+            a += number(line_a[j]) * x[j]
         for j in range(line_a.size):
-            out[j] += line_a[j] * a
+            out[j] += number(line_a[j]) * a
 
 
 @summing_kernel
 def multiply_weights(
-    mask: NDArray[np.uint8],
-    weight: NDArray[np.floating],
-    x: NDArray[np.float64],
-    out: NDArray[np.float64],
+    mask: NDArray[np.uint8], weight: NDArray[np.floating], x: Vector, out: Vector
 ) -> None:
     """``out = A^T A x`` for the absolute weights A on a mask, each row read once. O(size)."""
+    number, bit = x.dtype.type, np.float32
     out[:] = 0.0
     rows = mask.shape[0]
     for row in range(0, rows - 3, 4):
@@ -57,24 +59,24 @@ def multiply_weights(
             weight[row + 2],
             weight[row + 3],
         )
-        a = b = c = d = 0.0
+        a = b = c = d = number(0.0)
         for j in range(line_a.size):
-            a += abs(size_a[j] * np.float32(line_a[j])) * x[j]
-            b += abs(size_b[j] * np.float32(line_b[j])) * x[j]
-            c += abs(size_c[j] * np.float32(line_c[j])) * x[j]
-            d += abs(size_d[j] * np.float32(line_d[j])) * x[j]
+            a += number(abs(size_a[j]) * bit(line_a[j])) * x[j]
+            b += number(abs(size_b[j]) * bit(line_b[j])) * x[j]
+            c += number(abs(size_c[j]) * bit(line_c[j])) * x[j]
+            d += number(abs(size_d[j]) * bit(line_d[j])) * x[j]
         for j in range(line_a.size):
             out[j] += (
-                abs(size_a[j] * np.float32(line_a[j])) * a
-                + abs(size_b[j] * np.float32(line_b[j])) * b
+                number(abs(size_a[j]) * bit(line_a[j])) * a
+                + number(abs(size_b[j]) * bit(line_b[j])) * b
             ) + (
-                abs(size_c[j] * np.float32(line_c[j])) * c
-                + abs(size_d[j] * np.float32(line_d[j])) * d
+                number(abs(size_c[j]) * bit(line_c[j])) * c
+                + number(abs(size_d[j]) * bit(line_d[j])) * d
             )
     for row in range(rows - rows % 4, rows):
         line_a, size_a = mask[row], weight[row]
-        a = 0.0
+        a = number(0.0)
         for j in range(line_a.size):
-            a += abs(size_a[j] * np.float32(line_a[j])) * x[j]
+            a += number(abs(size_a[j]) * bit(line_a[j])) * x[j]
         for j in range(line_a.size):
-            out[j] += abs(size_a[j] * np.float32(line_a[j])) * a
+            out[j] += number(abs(size_a[j]) * bit(line_a[j])) * a

@@ -3,7 +3,8 @@
 With B the biadjacency and D the degrees: t2, the second singular value of
 ``DL^-1/2 B DR^-1/2``, and a2, the second eigenvalue of ``D - A``. Both eliminate the longer side:
 the Gram matrix ``G = B^T D_long^-1 B`` of the shorter one gives t2 after scaling, and
-``D_short - G`` is the Schur complement that solves with ``D - A``.
+``D_short - G`` is the Schur complement that solves with ``D - A``. Where the shorter side is too
+long for that, graphs that are like a path are solved by a banded factor of ``D - A`` itself.
 """
 
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from masktopo.metrics.lanczos import largest_eigenvalue
 __all__ = ["Mode", "laplacian_mode", "normalised_mode", "short_gram"]
 
 Floats = NDArray[np.float64]
+Product = Callable[[Floats], Floats]
 
 DENSE_SIDE = 1024
 """Shorter sides up to this size are solved with a dense Gram matrix."""
@@ -31,6 +33,9 @@ DENSE_NODES = 512
 
 BLOCK = 2**21
 """Entries of the dense block of rows from which the Gram matrix is summed."""
+
+TIGHT = 1e-6
+"""How near a bound from an inverse shall be, where a product costs little."""
 
 EPS = float(np.finfo(np.float64).eps)
 
@@ -91,7 +96,7 @@ def short_gram(sides: Sides) -> Floats | None:
     return gram
 
 
-def normalised_mode(sides: Sides, gram: Floats | None, seed: int) -> Mode:
+def normalised_mode(sides: Sides, gram: Floats | None, inverse: Product | None, seed: int) -> Mode:
     """Find t2 of a connected graph and a bound from above.
 
     Parameters
@@ -99,12 +104,16 @@ def normalised_mode(sides: Sides, gram: Floats | None, seed: int) -> Mode:
     sides : Sides
     gram : ndarray or None
         What `short_gram` gave; None chooses Lanczos.
+    inverse : callable or None
+        What `band_inverse` gave: without a Gram matrix, Lanczos runs on this inverse if it can.
     seed : int
 
     Returns
     -------
     Mode
     """
+    if gram is None and inverse is not None:
+        return _inverted_mode(sides, inverse, seed)
     long, short = _long_short(sides)
     roots = np.sqrt(short.degrees)
     first = roots / np.sqrt(sides.n_edges)
@@ -122,6 +131,19 @@ def normalised_mode(sides: Sides, gram: Floats | None, seed: int) -> Mode:
     return Mode(float(t2), float(t2_bound), gram is not None, scores)
 
 
+def _inverted_mode(sides: Sides, inverse: Product, seed: int) -> Mode:
+    """Find t2 by Lanczos on the inverse of the normalised Laplacian, whose second is 1 - t2."""
+    roots = np.sqrt(sides.degrees)
+    first = roots / np.sqrt(2 * sides.n_edges)
+    largest = largest_eigenvalue(
+        lambda x: roots * inverse(roots * x), first, stream(seed, 0), tolerance=TIGHT
+    )
+    # Backward stable: rounding moves 1 - t2 by a small multiple of n eps.
+    bound = 1 - 1 / largest.bound + 8 * roots.size * EPS
+    t2 = max(1 - 1 / largest.value, 0.0)
+    return Mode(t2, min(bound, 1.0), False, largest.vector / roots)
+
+
 def _dense_normalised(
     gram: Floats, roots: Floats, first: Floats, n_long: int
 ) -> tuple[float, float, Floats]:
@@ -135,7 +157,7 @@ def _dense_normalised(
     return values[0], values[0] + 8 * (n_long + n) * EPS, vectors[:, 0]
 
 
-def _normalised_product(long: Rows, short: Rows) -> Callable[[Floats], Floats]:
+def _normalised_product(long: Rows, short: Rows) -> Product:
     roots = np.sqrt(short.degrees)
 
     def multiply(x: Floats) -> Floats:
@@ -144,11 +166,11 @@ def _normalised_product(long: Rows, short: Rows) -> Callable[[Floats], Floats]:
     return multiply
 
 
-def laplacian_mode(sides: Sides, gram: Floats | None, seed: int) -> Mode:
+def laplacian_mode(sides: Sides, gram: Floats | None, inverse: Product | None, seed: int) -> Mode:
     """Find a2 of a connected graph, a bound from below, and its Fiedler vector.
 
     Small graphs are solved as dense matrices. Others by Lanczos: on the inverse of ``D - A``,
-    where few steps suffice, if there is a Gram matrix; else on ``c - (D - A)``.
+    where few steps suffice, if there is a Gram matrix or a band; else on ``c - (D - A)``.
     Parameters and result are those of `normalised_mode`.
     """
     long, short = _long_short(sides)
@@ -160,8 +182,10 @@ def laplacian_mode(sides: Sides, gram: Floats | None, seed: int) -> Mode:
         value, vector = _dense_laplacian(long, short, norm)
         bound = value
     elif gram is not None:
-        inverse = _inverse_product(long, short, gram)
-        largest = largest_eigenvalue(inverse, ones, rng)
+        largest = largest_eigenvalue(_inverse_product(long, short, gram), ones, rng)
+        value, bound, vector = 1 / largest.value, 1 / largest.bound, largest.vector
+    elif inverse is not None:
+        largest = largest_eigenvalue(inverse, ones, rng, tolerance=TIGHT)
         value, bound, vector = 1 / largest.value, 1 / largest.bound, largest.vector
     else:
         product = _flipped_product(long, short, norm)
@@ -169,8 +193,9 @@ def laplacian_mode(sides: Sides, gram: Floats | None, seed: int) -> Mode:
         value, bound, vector = norm - largest.value, norm - largest.bound, largest.vector
     # All routes are backward stable: rounding moves a2 by a small multiple of n eps norm.
     bound = max(float(bound) - 8 * n * EPS * norm, 0.0)
-    scores = _left_first(sides, *np.split(vector, [long.degrees.size]))
-    return Mode(float(value), bound, n <= DENSE_NODES, scores)
+    if n <= DENSE_NODES or gram is not None or inverse is None:
+        vector = _left_first(sides, *np.split(vector, [long.degrees.size]))
+    return Mode(float(value), bound, n <= DENSE_NODES, vector)
 
 
 def _dense_laplacian(long: Rows, short: Rows, norm: float) -> tuple[float, Floats]:
@@ -187,7 +212,7 @@ def _dense_laplacian(long: Rows, short: Rows, norm: float) -> tuple[float, Float
     return values[0], vectors[:, 0]
 
 
-def _inverse_product(long: Rows, short: Rows, gram: Floats) -> Callable[[Floats], Floats]:
+def _inverse_product(long: Rows, short: Rows, gram: Floats) -> Product:
     """Return the inverse of ``D - A`` on vectors of sum 0, up to a multiple of the ones."""
     from scipy.linalg import cho_factor, cho_solve
 
@@ -205,7 +230,7 @@ def _inverse_product(long: Rows, short: Rows, gram: Floats) -> Callable[[Floats]
     return multiply
 
 
-def _flipped_product(long: Rows, short: Rows, norm: float) -> Callable[[Floats], Floats]:
+def _flipped_product(long: Rows, short: Rows, norm: float) -> Product:
     """Return ``norm - (D - A)``, which has the eigenvalues of ``D - A`` in reverse order."""
     n_long = long.degrees.size
     left_over = norm - np.concatenate([long.degrees, short.degrees])

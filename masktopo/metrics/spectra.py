@@ -1,6 +1,6 @@
 """Singular values of layers and of their left-regular subgraphs, on one or several threads."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
 
@@ -9,14 +9,15 @@ from numpy.typing import NDArray
 
 from masktopo._check import check_count
 from masktopo._threads import map_threads
-from masktopo.graphs.bipartite import BipartiteGraph
+from masktopo.graphs.bipartite import BipartiteGraph, bipartite
 from masktopo.kernels import spectral as kernels
+from masktopo.masks.layer import LayerMask
 from masktopo.metrics.conventions import Convention
 from masktopo.metrics.dense_layers import is_hardly_sparse, solve_dense_layer
 from masktopo.metrics.library import prove, solve_by_library
 from masktopo.metrics.workspace import Buffers, edge_values
 
-__all__ = ["DegreeClasses", "LayerSpectrum", "degree_classes", "layer_spectra"]
+__all__ = ["DegreeClasses", "LayerSpectrum", "degree_classes", "encoded_spectra", "layer_spectra"]
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -122,6 +123,40 @@ def layer_spectra(
     O(steps * edges) with some 10 to 60 steps a task. Peak memory beside the graphs is one
     workspace a thread, sized for the largest layer.
     """
+    solve = _solver(convention, certify, threads)
+    return map_threads(solve, graphs, threads, cost=lambda graph: graph.n_edges)
+
+
+def encoded_spectra(
+    layers: Sequence[LayerMask],
+    encoding: str,
+    convention: Convention,
+    *,
+    certify: bool = False,
+    threads: int = 1,
+) -> list[LayerSpectrum]:
+    """Encode layers and solve their tasks; see `bipartite` and `layer_spectra`.
+
+    A layer is encoded by the thread that solves it, which finds the graph in its cache, and
+    threads are started once.
+    """
+    solve = _solver(convention, certify, threads)
+    return map_threads(lambda layer: solve(bipartite(layer, encoding)), layers, threads, cost=_cost)
+
+
+def _cost(layer: LayerMask) -> float:
+    """Foretell a layer's time, in that of encoding one weight; an edge to solve takes some 300.
+
+    Edges are guessed from a few places: to count them would take longer than a small layer.
+    """
+    apart = 1009
+    return layer.size + 300 * apart * int(np.count_nonzero(layer.mask.reshape(-1)[::apart]))
+
+
+def _solver(
+    convention: Convention, certify: bool, threads: int
+) -> Callable[[BipartiteGraph], LayerSpectrum]:
+    """Return a function that solves a layer in buffers that no other thread uses meanwhile."""
     check_count("threads", threads)
     spare: SimpleQueue[Buffers] = SimpleQueue()
     for _ in range(threads):
@@ -134,7 +169,7 @@ def layer_spectra(
         finally:
             spare.put(buffers)
 
-    return map_threads(solve, graphs, threads, cost=lambda graph: graph.n_edges)
+    return solve
 
 
 def _solve_layer(

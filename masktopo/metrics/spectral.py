@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from masktopo._check import join_names
 from masktopo.errors import ArgumentError
-from masktopo.graphs.bipartite import BipartiteGraph, bipartite_graphs
+from masktopo.graphs.bipartite import BipartiteGraph
 from masktopo.masks.maskset import MaskSet, check_same_layers
 from masktopo.metrics.conventions import Convention, convention_named
 from masktopo.metrics.family import Family, Findings, Subject, mean_with_zeros
-from masktopo.metrics.spectra import LayerSpectrum, layer_spectra
+from masktopo.metrics.spectra import LayerSpectrum, encoded_spectra, layer_spectra
 
 __all__ = [
     "COORDINATES",
@@ -136,9 +136,10 @@ def coordinates(
     >>> coordinates(MaskSet([layer])).values.round(3).tolist()
     [[4.882, 6.928, 3.004, 4.264]]
     """
-    graphs = bipartite_graphs(masks.values(), encoding, threads=threads)
     rule = convention_named(convention)
-    spectra = layer_spectra(graphs, rule, certify=certify, threads=threads)
+    spectra = encoded_spectra(
+        list(masks.values()), encoding, rule, certify=certify, threads=threads
+    )
     return coordinates_of(spectra, rule)
 
 

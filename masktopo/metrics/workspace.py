@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from masktopo.graphs.bipartite import BipartiteGraph
-from masktopo.kernels.spectral import IN_PLACE, MAX_STEPS, SMALL, Workspace
+from masktopo.kernels.workspace import IN_PLACE, MAX_STEPS, SMALL, Workspace
 
 __all__ = ["GRAM_SIDE", "Buffers", "edge_values"]
 

@@ -93,7 +93,7 @@ def test_wrong_arguments_are_explained(arguments, message, capsys):
     ("arguments", "quick", "cap"),
     [
         ([], True, 3.0),
-        (["--suite", "graph"], False, 30.0),
+        (["--suite", "graph"], False, 5.0),
         (["--suite", "graph", "--quick"], True, 3.0),
         (["--suite", "graph", "--cap", "7"], False, 7.0),
     ],

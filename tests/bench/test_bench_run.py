@@ -108,6 +108,24 @@ def test_what_would_run_past_the_cap_is_skipped():
     assert skipped.note == "about 1.2 s, over the cap of 1 s"
 
 
+@pytest.mark.parametrize(("seconds", "calls"), [(0.01, 1), (0.0, 3)])
+def test_a_slow_alternative_is_not_run_again(seconds, calls):
+    begun = []
+
+    def run(x):
+        begun.append(x)
+        time.sleep(seconds)
+        return [x, 2 * x]
+
+    settings = Settings(budget=0.001, repeat=2, cap=1.0)
+    case = _case(slow=Implementation(run, work=lambda x: 1.0))
+    row = list(run_case("s", case, settings, RATES, Pace()))[1]
+    assert row.status == "timed"
+    assert (len(begun) == 1) == (calls == 1)
+    assert len(begun) >= calls
+    assert row.timing.median >= seconds
+
+
 def test_what_does_not_end_is_stopped_and_given_up_after_two_stops():
     def endless(x):
         while True:

@@ -25,7 +25,7 @@ def scripted(monkeypatch):
 
         def time_once(call):
             wall = next(runs)
-            return wall, wall / 2, wall / 4
+            return None, timing._Run(wall, wall / 2, wall / 4)
 
         monkeypatch.setattr(timing, "_time_once", time_once)
 

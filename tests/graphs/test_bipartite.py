@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from masktopo.errors import ArgumentError
+from masktopo.graphs import bipartite as encoder
 from masktopo.graphs.bipartite import bipartite, kernel_size, left_size, right_size
 from masktopo.masks.layer import LayerMask
 from tests.naive.encodings import naive_edges
@@ -222,3 +223,19 @@ def test_unknown_encoding():
     layer = LayerMask("fc", np.ones((2, 2), dtype=bool))
     with pytest.raises(ArgumentError, match=r"encoding='flat' is not one of 'rolled', 'channel'"):
         bipartite(layer, "flat")
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("shape", [(7, 8), (30, 1040), (1, 512), (3, 16, 2, 3)])
+def test_blocks_of_left_nodes_give_the_same_graph(monkeypatch, shape, weighted):
+    rng = np.random.default_rng(0)
+    weight = rng.standard_normal(shape).astype(np.float32) if weighted else None
+    kind = "conv2d" if len(shape) == 4 else "linear"
+    layer = LayerMask("one", rng.random(shape) < 0.6, weight, kind)
+    plain = bipartite(layer)
+    monkeypatch.setattr(encoder, "LARGE", 0)
+    assert encoder._goes_by_blocks(layer, int(np.prod(shape[1:])), layer.nnz)
+    blocks = bipartite(layer)
+    np.testing.assert_array_equal(blocks.indices, plain.indices)
+    if weighted:
+        np.testing.assert_array_equal(blocks.weights, plain.weights)

@@ -13,7 +13,7 @@ from tests.naive import spectral as naive
 
 @pytest.fixture(autouse=True)
 def every_layer_is_large(monkeypatch):
-    monkeypatch.setattr(dense_layers.spectral, "IN_PLACE", 0)
+    monkeypatch.setattr(dense_layers, "IN_PLACE", 0)
 
 
 def layer(seed, shape=(90, 131), density=0.5, dtype=np.float32):
@@ -22,11 +22,12 @@ def layer(seed, shape=(90, 131), density=0.5, dtype=np.float32):
     return LayerMask("fc", mask, rng.standard_normal(shape).astype(dtype))
 
 
+@pytest.mark.parametrize(("vectors", "tolerance"), [(np.float32, 1e-5), (np.float64, 1e-12)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("rows", [1, 2, 3, 4, 5, 8, 11])
-def test_products_are_those_of_numpy(rows, dtype):
+def test_products_are_those_of_numpy(rows, dtype, vectors, tolerance):
     one = layer(rows, (rows, 37), dtype=dtype)
-    x, out = np.random.default_rng(0).random(37), np.empty(37)
+    x, out = np.random.default_rng(0).random(37).astype(vectors), np.empty(37, vectors)
     for matrix, multiply in (
         (one.mask.astype(float), lambda: dense.multiply_mask(one.mask.view(np.uint8), x, out)),
         (
@@ -35,7 +36,7 @@ def test_products_are_those_of_numpy(rows, dtype):
         ),
     ):
         multiply()
-        np.testing.assert_allclose(out, matrix.T @ (matrix @ x), rtol=1e-12)
+        np.testing.assert_allclose(out, matrix.T @ (matrix @ x), rtol=tolerance)
 
 
 @pytest.mark.parametrize("shape", [(90, 131), (131, 90), (64, 64, 3, 3)])
@@ -75,14 +76,58 @@ def test_what_the_dense_way_cannot_solve_goes_the_general_way():
         np.testing.assert_allclose(found[:2], [first, second], atol=1e-9 * first)
 
 
-def test_negligible_weights_go_the_general_way():
+def test_a_weight_of_zero_is_no_obstacle():
     one = layer(1)
     weight = one.weight.copy()
     weight[one.mask.nonzero()[0][0], one.mask.nonzero()[1][0]] = 0.0
-    graph = bipartite(one.with_weight(weight))
+    found = solve_dense_layer(bipartite(one.with_weight(weight)), weighted=True)
+    np.testing.assert_allclose(found[:2], naive.top_two(np.abs(weight) * one.mask), rtol=1e-9)
+
+
+def test_blocks_joined_by_negligible_weights_go_the_general_way():
+    block = np.random.default_rng(0).random((60, 60))
+    weight = np.block([[block, block * 1e-30], [block * 1e-30, block]]).astype(np.float32)
+    graph = bipartite(LayerMask("fc", np.ones((120, 120), np.bool_), weight))
     assert solve_dense_layer(graph, weighted=True) is None
     found = layer_spectra([graph], CONVENTIONS["pags23"])[0].weighted[0]
-    np.testing.assert_allclose(found[:2], naive.top_two(np.abs(weight) * one.mask), rtol=1e-9)
+    np.testing.assert_allclose(found[:2], naive.top_two(weight), rtol=1e-7)
+
+
+@pytest.mark.parametrize("power", [-30, -10, 10, 30])
+def test_weights_beyond_the_squares_of_single_precision(power):
+    one = layer(2)
+    one = one.with_weight(one.weight * np.float32(10.0**power))
+    found = solve_dense_layer(bipartite(one), weighted=True)
+    expected = naive.top_two(np.abs(one.weight.astype(np.float64)) * one.mask)
+    np.testing.assert_allclose(found[:2], expected, rtol=1e-9)
+
+
+def test_nearly_equal_values_are_settled():
+    rng = np.random.default_rng(0)
+    weight = 1e-4 * rng.random((160, 160), dtype=np.float32)
+    weight[:80, :80] += rng.random((80, 80), dtype=np.float32)
+    weight[80:, 80:] += rng.random((80, 80), dtype=np.float32)
+    one = LayerMask("fc", np.ones(weight.shape, np.bool_), weight)
+    found = solve_dense_layer(bipartite(one), weighted=True)
+    np.testing.assert_allclose(found[:2], naive.top_two(weight.astype(np.float64)), rtol=1e-9)
+    assert found[2] <= 1e-7
+
+
+def test_what_quick_products_do_not_settle_is_done_in_double_precision(monkeypatch):
+    rng = np.random.default_rng(0)
+
+    def coarse(multiply):
+        def product(x, out):
+            multiply(x, out)
+            out *= 1 + 1e-3 * rng.standard_normal(out.size)
+
+        return product
+
+    monkeypatch.setattr(dense_layers, "_in_single", coarse)
+    one = layer(3)
+    found = solve_dense_layer(bipartite(one), weighted=False)
+    np.testing.assert_allclose(found[:2], naive.top_two(one.mask), rtol=1e-9)
+    assert found[2] <= 1e-7
 
 
 def test_grouped_and_turned_layers_are_not_taken_as_they_lie():

@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from masktopo import MaskSet
-from masktopo.graphs.bipartite import bipartite
-from masktopo.metrics import expansion_spectra
+from masktopo.graphs.bipartite import BipartiteGraph, bipartite
+from masktopo.metrics import expansion_band, expansion_spectra
 from masktopo.metrics.expansion import (
     EXPANSION,
     expansion,
@@ -22,8 +22,13 @@ seeds = st.integers(0, 2**32)
 
 KINDS = ("conductance", "edge_expansion", "node_expansion")
 
-# Which eigensolvers the bounds rest on: (largest dense side, largest dense graph).
-ROUTES = {"dense": (1024, 512), "inverse": (1024, 0), "lanczos": (0, 0)}
+# Which eigensolvers the bounds rest on: (largest dense side, largest dense graph, largest band).
+ROUTES = {
+    "dense": (1024, 512, 0),
+    "inverse": (1024, 0, 0),
+    "band": (0, 0, 2**22),
+    "lanczos": (0, 0, 0),
+}
 
 
 def graph_of(biadjacency):
@@ -36,7 +41,8 @@ def bounds_of(biadjacency, seed=0):
 
 
 def take_route(monkeypatch, route):
-    side, nodes = ROUTES[route]
+    side, nodes, band = ROUTES[route]
+    monkeypatch.setattr(expansion_band, "BAND_ENTRIES", band)
     monkeypatch.setattr(expansion_spectra, "DENSE_SIDE", side)
     monkeypatch.setattr(expansion_spectra, "DENSE_NODES", nodes)
 
@@ -153,8 +159,10 @@ def test_eigenvalues_and_their_safe_sides(route, seed):
     with pytest.MonkeyPatch.context() as patch:
         take_route(patch, route)
         gram = expansion_spectra.short_gram(sides)
-        normalised = expansion_spectra.normalised_mode(sides, gram, seed)
-        laplacian = expansion_spectra.laplacian_mode(sides, gram, seed)
+        inverse = expansion_band.band_inverse(sides)
+        assert (inverse is not None) == (route == "band")
+        normalised = expansion_spectra.normalised_mode(sides, gram, inverse, seed)
+        laplacian = expansion_spectra.laplacian_mode(sides, gram, inverse, seed)
     t2, a2 = naive.t2_of(matrix), naive.a2_of(matrix)
     # A value from squares resolves t2 to the square root of the rounding error; where bounds
     # are close enough, Lanczos stops at 1e-3, and its value is off by much less.
@@ -266,8 +274,26 @@ def test_cycles(n):
     assert found.conductance_lower <= found.conductance_upper
 
 
-def test_a_cycle_on_which_lanczos_gives_up_is_still_enclosed():
+@pytest.mark.parametrize("n", [1500, 20_000])
+def test_long_cycles(n):
+    chosen = np.arange(n)
+    indices = np.sort(np.column_stack([chosen, (chosen + 1) % n]), axis=1).ravel()
+    graph = BipartiteGraph(
+        *("cycle", "rolled", n, n, 2 * np.arange(n + 1), indices.astype(np.uint16)),
+        weights=None,
+        multiplicity=None,
+    )
+    found = expansion(graph)
+    assert found.t2 == pytest.approx(np.cos(np.pi / n), rel=1e-9)
+    assert found.a2 == pytest.approx(2 - 2 * np.cos(np.pi / n), rel=1e-5)
+    assert found.conductance_lower <= 1 / n == found.conductance_upper
+    assert found.edge_expansion_lower <= 2 / n == found.edge_expansion_upper
+    assert found.node_expansion_lower <= (n // 2 + 1) / (n // 2) == found.node_expansion_upper
+
+
+def test_a_cycle_on_which_lanczos_gives_up_is_still_enclosed(monkeypatch):
     n = 1500
+    monkeypatch.setattr(expansion_band, "BAND_ENTRIES", 0)
     found = expansion(graph_of(named.circulant(n, (0, 1))))
     assert found.conductance_lower <= 1 / n <= found.conductance_upper <= 3 / n
     assert found.edge_expansion_lower <= 2 / n <= found.edge_expansion_upper <= 6 / n

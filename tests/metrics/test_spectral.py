@@ -20,6 +20,10 @@ def columns_of(biadjacency, weights=None, **options):
     return {name: values[0] for name, values in spectral_columns([graph], **options).items()}
 
 
+# A circulant's eigenvalues are sums of roots of unity.
+OFFSETS = (0, 1, 5, 30, 211)
+ROOTS = np.exp(2j * np.pi * np.outer(np.arange(1, 300), OFFSETS) / 300)
+
 CLOSED_FORMS = {
     "heawood": (named.heawood(), 3, np.sqrt(2)),
     "projective plane of order 3": (named.projective_plane(3), 4, np.sqrt(3)),
@@ -42,6 +46,8 @@ CLOSED_FORMS = {
     "cycle of 14": (named.circulant(7, (0, 1)), 2, 2 * np.cos(np.pi / 7)),
     "cycle of 200": (named.circulant(100, (0, 1)), 2, 2 * np.cos(np.pi / 100)),
     "cycle of 5000": (named.circulant(2500, (0, 1)), 2, 2 * np.cos(np.pi / 2500)),
+    "circulant of 300": (named.circulant(300, OFFSETS), 5, abs(ROOTS.sum(axis=1)).max()),
+    "two K800,800": (named.disjoint(named.complete(800, 800), named.complete(800, 800)), 800, 800),
     "path of 3": (named.complete(1, 2), np.sqrt(2), 0),
 }
 

@@ -174,7 +174,7 @@ def _plan(quick: bool) -> list[Grid]:
 
 def _cases(grid: Grid, quick: bool) -> Iterator[Case]:
     masks = make_masks(shapes_of(grid.network), grid.rule, grid.density).with_weights(None)
-    for layer in spread(distinct_layers(masks), 3 if quick else 6):
+    for layer in spread(distinct_layers(masks), 3 if quick else 4):
         problem = _problem(bipartite(layer))
         yield Case(TASK, layer_label(grid, layer), grid, layer.nnz, problem)
 

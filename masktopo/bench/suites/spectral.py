@@ -115,7 +115,7 @@ def _plan(quick: bool) -> list[Grid]:
 
 def _cases(grid: Grid, quick: bool) -> Iterator[Case]:
     masks = make_masks(shapes_of(grid.network), grid.rule, grid.density)
-    for layer in spread(distinct_layers(masks), 4 if quick else 8):
+    for layer in spread(distinct_layers(masks), 4):
         label, graph = layer_label(grid, layer), bipartite(layer)
         for task, subject in ((MASK, replace(graph, weights=None)), (BOTH, graph)):
             yield Case(task, label, grid, graph.n_edges, _problem(subject))

@@ -1,0 +1,39 @@
+from threading import current_thread
+
+import pytest
+
+from masktopo._threads import map_threads
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_order_is_kept_and_the_costliest_comes_first(threads):
+    begun = []
+
+    def square(number):
+        begun.append(number)
+        return number * number
+
+    assert map_threads(square, [3, 1, 4, 1, 5], threads, cost=float) == [9, 1, 16, 1, 25]
+    assert begun[0] == 5
+    assert sorted(begun) == [1, 1, 3, 4, 5]
+
+
+def test_nothing_to_do():
+    assert map_threads(str, [], 2, cost=float) == []
+
+
+def test_one_thread_is_the_caller():
+    assert map_threads(lambda _: current_thread(), [1, 2], 1, cost=float) == [current_thread()] * 2
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_error_ends_the_work_and_is_raised(threads):
+    begun = []
+
+    def fail(number):
+        begun.append(number)
+        raise ValueError(f"item {number}")
+
+    with pytest.raises(ValueError, match="item 99"):
+        map_threads(fail, range(100), threads, cost=float)
+    assert len(begun) <= threads
