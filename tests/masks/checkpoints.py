@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn.utils import parametrize, prune
 
+ROOT = Path(__file__).parents[2]
 SHAPES = {"conv": (4, 3, 3, 3), "fc": (5, 16)}
 
 
