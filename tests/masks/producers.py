@@ -135,7 +135,7 @@ def sparse_layout() -> dict:
 
 
 def bitmask_parts(weight: np.ndarray) -> dict[str, np.ndarray]:
-    """One weight in the format sparse-bitmask of compressed-tensors."""
+    """One weight in the format sparse-bitmask, as compressed-tensors 0.14.0 writes it."""
     mask = weight != 0
     counts = mask.sum(axis=-1)
     return {
@@ -150,7 +150,7 @@ def bitmask_state() -> dict[str, torch.Tensor]:
     found = dict(make.pruned_network().state_dict())
     for name in make.SHAPES:
         parts = bitmask_parts(found.pop(f"{name}.weight").numpy())
-        found |= {f"{name}.weight.{part}": torch.from_numpy(value) for part, value in parts.items()}
+        found |= {f"{name}.{part}": torch.from_numpy(value) for part, value in parts.items()}
     return found
 
 

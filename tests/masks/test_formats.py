@@ -170,14 +170,37 @@ def test_views_that_repeat_one_number(tmp_path):
         load_masks(path)
 
 
-def test_bitmask_of_two_in_four(tmp_path):
+@pytest.mark.parametrize("stem", ["fc", "fc.weight"])
+def test_bitmask_of_two_in_four(stem, tmp_path):
     weight = np.array([[1, 0, 2, 0], [0, 0, 3, 4]], dtype=np.float32)
     parts = bitmask_parts(weight)
     del parts["row_offsets"]
     parts["compressed"] = parts["compressed"].reshape(2, 2)
-    state = {f"fc.weight.{part}": torch.from_numpy(value) for part, value in parts.items()}
+    parts["shape"] = parts["shape"].reshape(2, 1)
+    state = {f"{stem}.{part}": torch.from_numpy(value) for part, value in parts.items()}
     path = make.save_safetensors(state, tmp_path / "net.safetensors")
     np.testing.assert_array_equal(load_masks(path)["fc"].weight, weight)
+
+
+# What compressed-tensors 0.14.0.1 wrote for [[0, 1.5, 0, -2], [0.5, 0, 0, 3]] in bfloat16, by
+# BitmaskTensor.from_dense(...).dict("fc") and Sparse24BitMaskTensor.from_dense(...).dict("head").
+WRITTEN = {
+    "fc.shape": torch.tensor([2, 4]),
+    "fc.compressed": torch.tensor([1.5, -2.0, 0.5, 3.0], dtype=torch.bfloat16),
+    "fc.bitmask": torch.tensor([[10], [9]], dtype=torch.uint8),
+    "fc.row_offsets": torch.tensor([0, 2]),
+    "head.shape": torch.tensor([[2], [4]]),
+    "head.compressed": torch.tensor([[1.5, -2.0], [0.5, 3.0]], dtype=torch.bfloat16),
+    "head.bitmask": torch.tensor([[10], [9]], dtype=torch.uint8),
+}
+
+
+def test_tensors_that_compressed_tensors_wrote(tmp_path):
+    found = load_masks(make.save_safetensors(WRITTEN, tmp_path / "net.safetensors"))
+    for layer in found.values():
+        assert layer.weight.tolist() == [[0, 1.5, 0, -2], [0.5, 0, 0, 3]]
+        assert layer.origin == "bitmask"
+    assert list(found) == ["fc", "head"]
 
 
 @pytest.mark.parametrize(

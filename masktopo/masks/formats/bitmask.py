@@ -1,10 +1,12 @@
 """Weights of SparseML and compressed-tensors: the values that were kept, and a bit for each place.
 
-``fc.weight.bitmask`` packs the mask along its last axis, the first entry in the lowest bit;
-``fc.weight.compressed`` holds the kept values in order, ``fc.weight.shape`` the shape. Formats
-``sparse-bitmask``, with ``row_offsets`` that say nothing new, and ``sparse-24-bitmask``.
+``fc.bitmask`` packs the mask along its last axis, the first entry in the lowest bit;
+``fc.compressed`` holds the kept values in order, ``fc.shape`` the shape, as a column or a row.
+Older versions put them below ``fc.weight``. Formats ``sparse-bitmask``, with ``row_offsets`` that
+say nothing new, and ``sparse-24-bitmask``.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -67,16 +69,18 @@ def with_bitmasks(tensors: Mapping[str, Any]) -> Mapping[str, Any]:
         return tensors
     joined: dict[str, Any] = {}
     for name, tensor in tensors.items():
-        weight, _, part = name.rpartition(".")
-        if weight not in packed or part not in _PARTS:
+        stem, _, part = name.rpartition(".")
+        if stem not in packed or part not in _PARTS:
             joined[name] = tensor
-        elif weight not in joined:
-            joined[weight] = _joined(tensors, weight)
+            continue
+        weight = stem if stem.endswith("weight") else f"{stem}.weight"
+        if weight not in joined:
+            joined[weight] = _joined(tensors, stem, weight)
     return joined
 
 
-def _joined(tensors: Mapping[str, Any], weight: str) -> BitmaskWeight:
-    parts: dict[str, Any] = {part: tensors.get(f"{weight}.{part}") for part in _PARTS}
+def _joined(tensors: Mapping[str, Any], stem: str, weight: str) -> BitmaskWeight:
+    parts: dict[str, Any] = {part: tensors.get(f"{stem}.{part}") for part in _PARTS}
     missing = [part for part in _PARTS[:3] if parts[part] is None]
     if missing:
         raise MaskError(f"{weight!r} has a bitmask, but no {' and no '.join(missing)}")
@@ -94,9 +98,11 @@ def _joined(tensors: Mapping[str, Any], weight: str) -> BitmaskWeight:
 
 def _shape(weight: str, stored: Any) -> tuple[int, ...]:
     """Read a shape, which is itself a tensor."""
-    if stored.ndim != 1 or not 0 < stored.shape[0] <= _MOST_DIMENSIONS or is_floating(stored):
-        raise MaskError(f"{weight!r}: its shape is a tensor of shape {tuple(stored.shape)}")
-    shape = tuple(int(side) for side in to_array(stored, weight))
+    sides = tuple(stored.shape)
+    is_list = 0 < math.prod(sides) == max(sides, default=0) <= _MOST_DIMENSIONS
+    if not is_list or is_floating(stored):
+        raise MaskError(f"{weight!r}: its shape is a tensor of shape {sides}")
+    shape = tuple(int(side) for side in to_array(stored, weight).reshape(-1))
     if min(shape) < 0:
         raise MaskError(f"{weight!r} has the shape {shape}")
     return shape
