@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from masktopo.masks.layer import KINDS
 
-__all__ = ["guess_kind", "is_layer_name", "layer_name", "without_prefixes"]
+__all__ = ["guess_kind", "is_layer_name", "layer_name", "parameter_name", "without_prefixes"]
 
 Tensor = TypeVar("Tensor")
 
@@ -24,6 +24,17 @@ def layer_name(parameter: str) -> str:
     ('conv1', 'attn.in_proj_weight', 'weight')
     """
     return parameter.removesuffix(".weight")
+
+
+def parameter_name(layer: str) -> str:
+    """Return the parameter's path for a layer's name; `layer_name` leads back.
+
+    Examples
+    --------
+    >>> parameter_name("conv1"), parameter_name("attn.in_proj_weight"), parameter_name("weight")
+    ('conv1.weight', 'attn.in_proj_weight', 'weight')
+    """
+    return layer if is_layer_name(layer) else f"{layer}.weight"
 
 
 def is_layer_name(parameter: str) -> bool:
