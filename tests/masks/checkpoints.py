@@ -80,6 +80,11 @@ def buffered_state() -> dict[str, torch.Tensor]:
     return state
 
 
+def sparse(side: int) -> torch.Tensor:
+    """A square sparse tensor with a single entry."""
+    return torch.sparse_coo_tensor([[0], [1]], [1.0], (side, side), check_invariants=True)
+
+
 def save_zip(content: object, path: Path) -> Path:
     torch.save(content, path)
     return path
