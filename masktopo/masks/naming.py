@@ -5,7 +5,14 @@ from typing import TypeVar
 
 from masktopo.masks.layer import KINDS
 
-__all__ = ["guess_kind", "is_layer_name", "layer_name", "parameter_name", "without_prefixes"]
+__all__ = [
+    "guess_kind",
+    "is_layer_name",
+    "is_text",
+    "layer_name",
+    "parameter_name",
+    "without_prefixes",
+]
 
 Tensor = TypeVar("Tensor")
 
@@ -46,6 +53,17 @@ def is_layer_name(parameter: str) -> bool:
     [True, True, False, False]
     """
     return parameter == "weight" or parameter.endswith((".weight", "_proj_weight"))
+
+
+def is_text(name: str) -> bool:
+    r"""Whether a name can be written: forged files may hold lone halves of a surrogate pair.
+
+    Examples
+    --------
+    >>> is_text("fc"), is_text("fc\ud800")
+    (True, False)
+    """
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def guess_kind(parameter: str, dimensions: int) -> str | None:

@@ -13,7 +13,7 @@ from masktopo.masks.formats.files import open_file
 from masktopo.masks.formats.layers import is_elementwise, naming, stored_layers
 from masktopo.masks.formats.stored_layer import StoredLayer
 from masktopo.masks.judge import check_layers, doubts_of
-from masktopo.masks.naming import is_layer_name
+from masktopo.masks.naming import is_layer_name, is_text
 from masktopo.masks.summary import LayerSummary
 
 __all__ = ["SkippedTensor", "Survey", "survey"]
@@ -105,7 +105,7 @@ def _skipped(checkpoint: Checkpoint, layers: list[StoredLayer]) -> Iterator[Skip
     keys = {layer.key for layer in layers} | names | {f"{name}.weight" for name in names}
     masks = {id(layer.mask) for layer in layers}
     for name, tensor in checkpoint.tensors.items():
-        if name not in keys and id(tensor) not in masks:
+        if is_text(name) and name not in keys and id(tensor) not in masks:
             yield SkippedTensor(name, tuple(map(int, tensor.shape)), _reason(checkpoint, name))
 
 

@@ -9,9 +9,22 @@ from typing import Any
 from masktopo._check import join_names
 from masktopo.errors import CheckpointError
 
-__all__ = ["parse_object"]
+__all__ = ["is_size", "parse_object"]
 
 _FREE_BRACKETS = 64
+
+
+def is_size(value: object) -> bool:
+    """Whether a value of a header can be the side of a shape, or a place in a file.
+
+    Longer integers are no such thing, and their products could not even be printed.
+
+    Examples
+    --------
+    >>> is_size(3), is_size(-1), is_size(True), is_size(10**30)
+    (True, False, False, False)
+    """
+    return type(value) is int and 0 <= value < 2**63
 
 
 def parse_object(path: Path, text: bytes) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from masktopo.masks.formats.hidden import hidden_weights
 from masktopo.masks.formats.limits import check_memory
 from masktopo.masks.formats.registry import LAYOUTS
 from masktopo.masks.formats.stored_layer import StoredLayer
-from masktopo.masks.naming import guess_kind, is_layer_name, layer_name
+from masktopo.masks.naming import guess_kind, is_layer_name, is_text, layer_name
 
 __all__ = ["is_elementwise", "layers_of", "naming", "stored_layers"]
 
@@ -135,6 +135,8 @@ def _layer(each: FoundMask) -> Iterator[StoredLayer]:
     if known.ndim < 2:
         return
     name = layer_name(each.parameter)
+    if not is_text(name):
+        raise MaskError(f"layer {name!r}: its name holds half of a character, which is no text")
     kind = guess_kind(each.parameter, known.ndim)
     if kind is None:
         shape = tuple(known.shape)

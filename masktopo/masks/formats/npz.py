@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from masktopo.errors import CheckpointError, UnsafeCheckpointError
 from masktopo.masks.formats.archives import open_archive
+from masktopo.masks.formats.json_text import is_size
 from masktopo.masks.formats.number_types import NUMBERS, Number
 from masktopo.masks.formats.stored import StoredFile, StoredTensor
 
@@ -21,6 +22,7 @@ __all__ = ["is_npy", "is_npz", "read_npy", "read_npz"]
 
 _MAGIC = b"\x93NUMPY"
 _LONGEST_HEADER = 10_000
+_MOST_DIMENSIONS = 64
 _PREAMBLE = {1: struct.Struct("<H"), 2: struct.Struct("<I"), 3: struct.Struct("<I")}
 _DAMAGE = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError)
 _KINDS = {"f": "F", "i": "I", "u": "U"}
@@ -140,7 +142,7 @@ def _array(
     try:
         offset, header = _header(opened)
         dtype, shape = np.dtype(header["descr"]), tuple(header["shape"])
-        fits = all(type(side) is int and side >= 0 for side in shape)
+        fits = all(map(is_size, shape)) and len(shape) <= _MOST_DIMENSIONS
         if not fits or type(header["fortran_order"]) is not bool:
             raise ValueError(f"shape {shape[:6]}")
     # The header is a Python literal; what a damaged one raises has no bounds.

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from masktopo.errors import CheckpointError
-from masktopo.masks.formats.json_text import parse_object
+from masktopo.masks.formats.json_text import is_size, parse_object
 from masktopo.masks.formats.number_types import NUMBERS
 from masktopo.masks.layer import LayerMask
 
@@ -81,11 +81,13 @@ def parse_header(path: Path, header: bytes) -> list[Entry]:
 def _entry(layer: dict[str, Any]) -> Entry:
     """Turn one layer of the header into an `Entry`, or raise where a value is of a wrong type."""
     shape, aliases = tuple(layer["shape"]), tuple(layer["aliases"])
-    if len(shape) > 5 or not all(type(side) is int and side >= 0 for side in shape):
+    if len(shape) > 5 or not all(map(is_size, shape)):
         raise ValueError(f"shape {shape[:6]}")
     words = (layer["name"], layer["kind"], layer["origin"], *aliases)
     if not all(type(word) is str for word in words) or type(layer["groups"]) is not int:
         raise ValueError(f"layer {layer['name']!r}")
+    for word in words:
+        word.encode()
     weight = None if layer["weight"] is None else _WEIGHT_TYPES[layer["weight"]]
     return Entry(
         layer["name"], shape, layer["kind"], layer["groups"], aliases, layer["origin"], weight

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from masktopo.errors import CheckpointError
-from masktopo.masks.formats.json_text import parse_object
+from masktopo.masks.formats.json_text import is_size, parse_object
 from masktopo.masks.formats.number_types import NUMBERS
 from masktopo.masks.formats.stored import FileTensor, StoredFile
 
 __all__ = ["is_safetensors", "natural_order", "read_safetensors"]
 
 _LENGTH = 8
+_MOST_DIMENSIONS = 64
 _LONGEST_HEADER = 100_000_000
 
 
@@ -79,10 +80,10 @@ def _tensor(file: StoredFile, start: int, name: str, entry: Any) -> FileTensor:
     """Turn one entry of the header into a tensor, after checks that it fits its bytes."""
     try:
         shape, (begin, end) = tuple(entry["shape"]), entry["data_offsets"]
-        integers = all(type(each) is int and each >= 0 for each in (*shape, begin, end))
+        integers = all(map(is_size, (*shape, begin, end))) and len(shape) <= _MOST_DIMENSIONS
         code = entry["dtype"]
         if not integers or not isinstance(code, str):
-            raise ValueError("shape and data_offsets must be integers, and not negative")
+            raise ValueError("shape and data_offsets must be integers, few and not negative")
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(
             f"{file.path} is damaged: the entry of {name!r} cannot be read: {error}"

@@ -13,6 +13,7 @@ from masktopo.masks.formats.archives import check_stored, open_archive
 from masktopo.masks.formats.container_objects import CONTAINER_STAND_INS
 from masktopo.masks.formats.lists import is_mask_list
 from masktopo.masks.formats.numpy_objects import NUMPY_STAND_INS, plain
+from masktopo.masks.formats.pickle_size import check_objects
 from masktopo.masks.formats.pickled_names import code_in
 
 __all__ = ["is_pickle", "is_torch_zip", "read_torch_pickle", "read_torch_zip"]
@@ -81,6 +82,7 @@ def read_torch_pickle(path: Path) -> Mapping[Any, Any]:
 
 
 def _read(path: Path, *, is_mapped: bool) -> Mapping[Any, Any]:
+    check_objects(path)
     content = plain(_load(path, is_mapped))
     if is_mask_list(content):
         return {"keep_masks": content}
