@@ -80,7 +80,7 @@ def survey(path: str | os.PathLike[str], *, threads: int = 1) -> Survey:
 
     Notes
     -----
-    Zeros are counted on the bytes of the file, half a megabyte at a time. A layer with an
+    Zeros are counted on the bytes of the file, a megabyte at a time. A layer with an
     explicit mask is read as a whole, and one such layer a thread is in memory.
     """
     check_count("threads", threads)

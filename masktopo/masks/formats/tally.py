@@ -29,6 +29,9 @@ class Tally:
 def tally_bits(raw: NDArray[Any], number: Number) -> Tally:
     """Count over floating-point numbers as they lie in a file; -0 is zero, nan is not.
 
+    The numbers lose their signs: a block of its own for their magnitudes would cost as much as
+    the counting.
+
     Examples
     --------
     >>> from masktopo.masks.formats.number_types import NUMBERS
@@ -37,7 +40,7 @@ def tally_bits(raw: NDArray[Any], number: Number) -> Tally:
     """
     if not raw.size:
         return Tally()
-    magnitude = raw & raw.dtype.type(number.magnitude)
+    magnitude = np.bitwise_and(raw, raw.dtype.type(number.magnitude), out=raw)
     infinity = raw.dtype.type(number.infinity)
     faults = np.count_nonzero(magnitude >= infinity) if magnitude.max() >= infinity else 0
     return Tally(int(np.count_nonzero(magnitude)), int(faults))
