@@ -11,6 +11,7 @@ import masktopo
 from masktopo import load_masks
 from masktopo.errors import CheckpointError, MaskError, UnsafeCheckpointError
 from masktopo.masks import load as loading
+from masktopo.masks.survey import survey
 from tests.masks import checkpoints as make
 from tests.masks.producers import PRODUCERS, bitmask_parts, shards, sparsifier
 
@@ -259,6 +260,21 @@ def test_shards_that_lack_a_tensor(tmp_path):
     expected = r"the shard 'm-1-9\.safetensors' lacks 'fc\.weight', listed for it"
     with pytest.raises(CheckpointError, match=expected):
         load_masks(hostile_index(tmp_path, "m-1-9.safetensors"))
+
+
+@pytest.mark.parametrize("load", [load_masks, survey])
+@pytest.mark.parametrize("name", ["safetensors shards", "bin shards"])
+def test_errors_name_the_shard(name, load, tmp_path):
+    weight = torch.full((5, 16), torch.nan)
+    save = {"safetensors shards": make.save_safetensors, "bin shards": make.save_zip}[name]
+    path = PRODUCERS[name].write(tmp_path)
+    shard = next(iter(path.glob("*00002-of*")))
+    save({"fc.weight": weight}, shard)
+    index = next(iter(path.glob("*.json")))
+    index.write_text(json.dumps({"weight_map": {"fc.weight": shard.name}}))
+    expected = rf"{path.name}: shard '{re.escape(shard.name)}': layer 'fc': 80 of 80 kept weights"
+    with pytest.raises(MaskError, match=expected):
+        load(path)
 
 
 @pytest.mark.parametrize("content", ["{}", '{"weight_map": 3}', '{"weight_map": {"a": 3}}'])

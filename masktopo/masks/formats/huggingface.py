@@ -13,12 +13,20 @@ from masktopo.errors import CheckpointError
 from masktopo.masks.formats.json_text import parse_object
 from masktopo.masks.formats.safetensors import natural_order
 
-__all__ = ["has_weights", "is_index", "read_folder", "read_index"]
+__all__ = ["Shards", "has_weights", "is_index", "read_folder", "read_index"]
 
 Opener = Callable[[Path], Mapping[Any, Any]]
 
 _INDEXES = ("*.safetensors.index.json", "*.bin.index.json")
 _SINGLES = ("model.safetensors", "pytorch_model.bin")
+
+
+class Shards(dict[str, Any]):
+    """Tensors by name, with the shard of each in `homes`."""
+
+    def __init__(self, tensors: Mapping[str, Any], homes: Mapping[str, str]) -> None:
+        super().__init__(tensors)
+        self.homes = homes
 
 
 def is_index(head: bytes) -> bool:
@@ -49,7 +57,7 @@ def read_folder(folder: Path, open_member: Opener) -> Mapping[Any, Any]:
     return open_member(single)
 
 
-def read_index(path: Path, open_member: Opener) -> Mapping[str, Any]:
+def read_index(path: Path, open_member: Opener) -> Shards:
     """Read the shards that an index names.
 
     Raises
@@ -65,7 +73,8 @@ def read_index(path: Path, open_member: Opener) -> Mapping[str, Any]:
     for tensor, file in names.items():
         if tensor not in shards[file]:
             raise CheckpointError(f"{path}: the shard {file!r} lacks {tensor!r}, listed for it")
-    return {tensor: shards[names[tensor]][tensor] for tensor in natural_order(names)}
+    tensors = {tensor: shards[names[tensor]][tensor] for tensor in natural_order(names)}
+    return Shards(tensors, names)
 
 
 def _indexes(folder: Path) -> list[Path]:

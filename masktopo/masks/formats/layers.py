@@ -13,6 +13,7 @@ from masktopo.masks.formats.arrays import is_floating, to_array, width_of
 from masktopo.masks.formats.checkpoint import Checkpoint, FoundMask, open_checkpoint
 from masktopo.masks.formats.files import OpenedFile
 from masktopo.masks.formats.hidden import hidden_weights
+from masktopo.masks.formats.huggingface import Shards
 from masktopo.masks.formats.limits import check_memory
 from masktopo.masks.formats.registry import LAYOUTS
 from masktopo.masks.formats.stored_layer import StoredLayer
@@ -64,7 +65,8 @@ def stored_layers(file: OpenedFile, *, allow_dense: bool = False) -> list[Stored
     layers = layers_of(checkpoint, allow_dense=allow_dense)
     with naming(source):
         check_memory(((layer.name, layer.shape, layer.needed) for layer in layers), file.size)
-    return layers
+    homes = file.content.homes if isinstance(file.content, Shards) else {}
+    return [replace(layer, shard=homes.get(layer.key)) for layer in layers]
 
 
 def _claim(entry: tuple[str, Any]) -> tuple[str, tuple[int, ...], int]:

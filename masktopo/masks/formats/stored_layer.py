@@ -1,7 +1,8 @@
 """One layer of a checkpoint before its values are read."""
 
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +33,8 @@ class StoredLayer:
         weights are not zero, and anything else that nothing is pruned.
     key : str
         The entry of the checkpoint that holds the weights, or else the mask.
+    shard : str or None
+        The file that it lies in, where a checkpoint has several.
     """
 
     name: str
@@ -42,6 +45,7 @@ class StoredLayer:
     key: str
     groups: int = 1
     aliases: tuple[str, ...] = ()
+    shard: str | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -69,6 +73,10 @@ class StoredLayer:
 
     def read(self) -> LayerMask:
         """Read the mask and the weights."""
+        with self._in_shard():
+            return self._read()
+
+    def _read(self) -> LayerMask:
         weight = None if self.weight is None else to_array(self.weight, self.name)
         mask, origin = self._mask(weight)
         return LayerMask(
@@ -83,6 +91,10 @@ class StoredLayer:
 
     def summary(self) -> LayerSummary:
         """Count without holding more of the layer than needs be; faults are those of `read`."""
+        with self._in_shard():
+            return self._summary()
+
+    def _summary(self) -> LayerSummary:
         if self.mask is None and self.origin == "zeros":
             tally = tally_of(self.weight, self.name)
             if tally.faults:
@@ -92,7 +104,7 @@ class StoredLayer:
                 )
             origin = "dense" if tally.nnz == self.size else self.origin
             return LayerSummary(self.name, self.kind, self.shape, tally.nnz, origin)
-        layer = self.read()
+        layer = self._read()
         return LayerSummary(self.name, self.kind, self.shape, layer.nnz, layer.origin)
 
     def _mask(self, weight: Any) -> tuple[Any, str]:
@@ -103,3 +115,13 @@ class StoredLayer:
             return np.ones(weight.shape, dtype=np.bool_), self.origin
         mask = weight != 0
         return mask, "dense" if mask.all() else "zeros"
+
+    @contextmanager
+    def _in_shard(self) -> Iterator[None]:
+        """Name the shard in errors."""
+        try:
+            yield
+        except MaskError as error:
+            if self.shard is None:
+                raise
+            raise MaskError(f"shard {self.shard!r}: {error}") from error
