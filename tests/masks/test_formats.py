@@ -342,10 +342,18 @@ def test_masks_of_any_type(dtype, save, tmp_path):
     make.assert_masks(load_masks(save(state, tmp_path / "net")), make.masks())
 
 
-def test_bytes_that_are_no_truth_values(tmp_path):
-    path = make.save_safetensors({"fc": torch.ones(2, 2, dtype=torch.bool)}, tmp_path / "net")
-    path.write_bytes(path.read_bytes()[:-1] + b"\7")
-    with pytest.raises(MaskError, match=r"net: .*'fc' has the byte 7 for a truth value"):
+def npy(tensors, path):
+    np.save(path, tensors["fc"].numpy())
+    return path.with_suffix(".npy")
+
+
+@pytest.mark.parametrize("save", [make.save_safetensors, make.save_zip, make.save_legacy, npy])
+def test_bytes_that_are_no_truth_values(save, tmp_path):
+    path = save({"fc": torch.ones(2, 2, dtype=torch.bool)}, tmp_path / "net")
+    whole = path.read_bytes()
+    assert whole.count(b"\1\1\1\1") == 1
+    path.write_bytes(whole.replace(b"\1\1\1\1", b"\1\1\1\7"))
+    with pytest.raises(MaskError, match=r"net.* has the byte 7 for a truth value; expected 0 or 1"):
         load_masks(path)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from masktopo.errors import MaskError
+from masktopo.masks.formats.number_types import truth_values
 from masktopo.masks.formats.stored import StoredTensor
 from masktopo.masks.formats.tally import Tally, tally_values
 
@@ -142,7 +143,7 @@ def _of_torch(tensor: Any) -> NDArray[Any]:
         array: NDArray[Any] = tensor.cpu().resolve_neg().numpy()
     except (RuntimeError, TypeError, ValueError) as error:
         raise MaskError(f"has {tensor.dtype} values that cannot be read: {error}") from error
-    return array
+    return truth_values(array.view(np.uint8)) if array.dtype == np.bool_ else array
 
 
 def blocks_of(tensor: Any, name: str) -> Iterator[NDArray[Any]]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from masktopo.errors import CheckpointError, UnsafeCheckpointError
 from masktopo.masks.formats.archives import open_archive
 from masktopo.masks.formats.json_text import is_size
-from masktopo.masks.formats.number_types import NUMBERS, Number
+from masktopo.masks.formats.number_types import NUMBERS, Number, truth_values
 from masktopo.masks.formats.stored import StoredFile, StoredTensor
 
 __all__ = ["is_npy", "is_npz", "read_npy", "read_npz"]
@@ -117,6 +117,8 @@ class _Array(StoredTensor):
                 with open_archive(self.file.path) as archive, archive.open(self.member) as member:
                     self._fill(member, raw)
         values = raw.reshape(self.shape[::-1]).T if self.is_fortran else raw.reshape(self.shape)
+        if self.dtype == np.bool_:
+            return truth_values(values.view(np.uint8))
         wide = np.float32 if self.is_floating and self.dtype.itemsize < 4 else self.dtype
         native: NDArray[Any] = values.astype(np.dtype(wide).newbyteorder("="), copy=False)
         return native

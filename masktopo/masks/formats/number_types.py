@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from masktopo.errors import MaskError
 
-__all__ = ["NUMBERS", "Number"]
+__all__ = ["NUMBERS", "Number", "truth_values"]
 
 Raw = NDArray[Any]
 
@@ -62,7 +62,11 @@ def _native(raw: Raw) -> Raw:
     return raw.astype(raw.dtype.newbyteorder("="), copy=False)
 
 
-def _bool(raw: Raw) -> Raw:
+def truth_values(raw: Raw) -> Raw:
+    """View bytes of a file as truth values, or raise `MaskError` where one is neither 0 nor 1.
+
+    NumPy would count such a byte as true here and as something else there.
+    """
     if raw.size and raw.max() > 1:
         raise MaskError(f"has the byte {raw.max()} for a truth value; expected 0 or 1")
     return raw.view(np.bool_)
@@ -114,7 +118,7 @@ _FLOATS = (
 )
 
 NUMBERS = {
-    "BOOL": Number("bool", np.dtype("u1"), _bool),
+    "BOOL": Number("bool", np.dtype("u1"), truth_values),
     **{
         f"{sign}{8 * width}": Number(f"{word}{8 * width}", np.dtype(f"<{code}{width}"), _native)
         for sign, word, code in (("I", "int", "i"), ("U", "uint", "u"))
