@@ -12,7 +12,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="peaks are read 
 
 
 def test_mutated_files_end_in_errors_or_masks():
-    summary = fuzz(seconds=20, seed=0, most=600)
+    summary = fuzz(seconds=15, seed=0, most=600)
     assert not summary.faults, str(summary)
     assert {"CheckpointError", "masks"} <= summary.outcomes.keys()
 
