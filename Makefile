@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit test-nojit bench examples lock clean
+.PHONY: help demo test lint types unit test-nojit fuzz bench examples lock clean
 
 help: ## print the targets
 	@echo "masktopo: make TARGET"
@@ -39,6 +39,9 @@ test-nojit: $(STAMP) ## kernel tests in plain Python
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -W 'ignore:overflow encountered:RuntimeWarning' \
 	  tests/graphs tests/kernels/test_paths.py tests/metrics/test_pairs.py \
 	  tests/metrics/test_patterns.py tests/metrics/test_dense_layers.py
+
+fuzz: $(STAMP) ## five minutes of mutated files of every format (Linux); SECONDS=3600 for longer
+	$(BIN)/python -m tests.masks.fuzz --seconds $(or $(SECONDS),300)
 
 bench: $(STAMP) ## time the metric kernels
 	$(BIN)/masktopo-bench

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from masktopo import __version__
-from masktopo.cli import analyze, compare, demo, export, pags, prune, train
+from masktopo.cli import analyze, compare, convert, demo, export, inspect, pags, prune, train
 from masktopo.errors import MasktopoError, MasktopoWarning
 
 __all__ = ["main"]
 
 COMMANDS = {
     "analyze": analyze,
+    "inspect": inspect,
+    "convert": convert,
     "compare": compare,
     "export": export,
     "prune": prune,

@@ -8,13 +8,18 @@ from typing import Any
 
 from masktopo.errors import ArgumentError
 from masktopo.masks.formats.arrays import is_module
-from masktopo.masks.formats.files import read_file
-from masktopo.masks.formats.layers import layers_of
-from masktopo.masks.judge import check_layers, check_pruned, warn_of_doubts
+from masktopo.masks.formats.checkpoint import open_checkpoint
+from masktopo.masks.formats.files import OpenedFile, open_file
+from masktopo.masks.formats.layers import layers_of, naming, stored_layers
+from masktopo.masks.formats.limits import memory_limit
+from masktopo.masks.judge import Layers, check_layers, check_pruned, warn_of_doubts
 from masktopo.masks.layer import LayerMask
 from masktopo.masks.maskset import MaskSet
 
 __all__ = ["load_masks"]
+
+_KEPT = 512 * 2**20
+"""Bytes of masks and weights up to which they are kept in memory."""
 
 
 def load_masks(source: Any, *, allow_dense: bool = False) -> MaskSet:
@@ -23,7 +28,7 @@ def load_masks(source: Any, *, allow_dense: bool = False) -> MaskSet:
     Parameters
     ----------
     source : path, mapping, torch.nn.Module or MaskSet
-        A file of ``torch.save``, safetensors or `MaskSet.save`, recognised by its content; a
+        A file or folder in any format of ``docs/formats.md``, recognised by its content; a
         state dict, plain or within a wrapper such as ``{"state_dict": ...}``; a dict of masks,
         named by layer or by parameter; a model; a `MaskSet`, which is returned as it is.
     allow_dense : bool
@@ -59,7 +64,9 @@ def load_masks(source: Any, *, allow_dense: bool = False) -> MaskSet:
     -----
     Without a model, layers are the floating tensors of 2 to 5 dimensions named ``*.weight`` or
     ``*_proj_weight`` and every parameter with an explicit mask; kinds are guessed from
-    dimensions, groups are 1. One pass over the weights; those of a file are not copied.
+    dimensions, groups are 1. One pass over the weights. Files whose masks and weights would take
+    more than 512 MiB are read layer by layer: once here, and again at each access to a layer, so
+    they must stay as they are (see `MaskSet.is_on_demand`).
 
     Examples
     --------
@@ -70,35 +77,56 @@ def load_masks(source: Any, *, allow_dense: bool = False) -> MaskSet:
     """
     if isinstance(source, MaskSet):
         return source
-    content: Any = read_file(Path(source)) if isinstance(source, str | os.PathLike) else source
-    if isinstance(content, MaskSet):
-        masks = content
-    elif is_module(content):
+    if isinstance(source, str | os.PathLike):
+        masks, layers, stated = _of_file(open_file(Path(source)), allow_dense)
+    elif is_module(source):
         from masktopo.masks.model import masks_of_module
 
-        masks = masks_of_module(content)
-    elif isinstance(content, Mapping):
-        masks = _of_mapping(content, None if content is source else str(source), allow_dense)
+        masks, stated = masks_of_module(source), False
+        layers = list(masks.values())
+    elif isinstance(source, Mapping):
+        masks, stated = _of_mapping(source, allow_dense), False
+        layers = list(masks.values())
     else:
         raise ArgumentError(
             "masks are read from a path, a state dict, a dict of masks, a torch.nn.Module or a "
             f"MaskSet, not from {type(source).__name__}"
         )
-    check_layers(masks)
-    warn_of_doubts(masks, stated=isinstance(content, MaskSet))
+    check_layers(layers, masks.source)
+    warn_of_doubts(layers, masks.source, stated=stated)
     return masks
 
 
-def _of_mapping(tree: Mapping[Any, Any], file: str | None, allow_dense: bool) -> MaskSet:
-    """Read the content of a file, or a mapping in memory if `file` is None."""
-    source = file or "state dict"
-    masks = MaskSet(layers_of(tree, source, allow_dense=allow_dense), source=source)
+def _of_mapping(tree: Mapping[Any, Any], allow_dense: bool) -> MaskSet:
+    """Read a mapping in memory, whose arrays may be those of a living model."""
+    source = "state dict"
+    stored = layers_of(open_checkpoint(tree, source), allow_dense=allow_dense)
+    with naming(source):
+        masks = MaskSet([_independent(layer.read()) for layer in stored], source=source)
     if not allow_dense:
-        check_pruned(masks)
-    return masks if file else MaskSet(map(_independent, masks.values()), source=source)
+        check_pruned(list(masks.values()), source)
+    return masks
 
 
 def _independent(layer: LayerMask) -> LayerMask:
-    """Copy the arrays, which may be those of a living model."""
+    """Copy the arrays."""
     weight = None if layer.weight is None else layer.weight.copy()
     return replace(layer, mask=layer.mask.copy(), weight=weight)
+
+
+def _of_file(file: OpenedFile, allow_dense: bool) -> tuple[MaskSet, Layers, bool]:
+    """Read a file: its masks, what is to be judged, and whether it states every mask."""
+    source, stated = str(file.path), isinstance(file.content, list)
+    stored = stored_layers(file, allow_dense=allow_dense)
+    with naming(source, stated=stated):
+        if sum(layer.needed for layer in stored) <= min(_KEPT, memory_limit(file.size)):
+            masks = MaskSet([layer.read() for layer in stored], source=source)
+            layers: Layers = list(masks.values())
+        else:
+            layers = [layer.summary() for layer in stored]
+            totals = sum(layer.nnz for layer in layers), sum(layer.size for layer in layers)
+            readers = [(layer.name, layer.read) for layer in stored]
+            masks = MaskSet.on_demand(readers, source=source, totals=totals)
+    if not allow_dense and not stated:
+        check_pruned(layers, source)
+    return masks, layers, stated

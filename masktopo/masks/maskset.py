@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -34,6 +35,9 @@ class MaskSet(Mapping[str, LayerMask]):
     Two mask sets are equal when they keep the same weights of the same layers: names, shapes
     and masks count; weights, kinds and order do not. This is also what `digest` identifies.
 
+    Sets of large files hold no arrays: each access to a layer reads it anew, so that a loop over
+    ``masks.values()`` has one layer in memory at a time (`is_on_demand`).
+
     Examples
     --------
     >>> masks = MaskSet([LayerMask("fc", np.eye(3, dtype=bool))])
@@ -41,7 +45,7 @@ class MaskSet(Mapping[str, LayerMask]):
     (3, 0.333, ['fc'])
     """
 
-    __slots__ = ("_digest", "_layers", "source")
+    __slots__ = ("_digest", "_layers", "_readers", "_totals", "source")
 
     def __init__(self, layers: Iterable[LayerMask], *, source: str = "memory") -> None:
         self._layers: dict[str, LayerMask] = {}
@@ -49,17 +53,58 @@ class MaskSet(Mapping[str, LayerMask]):
             if layer.name in self._layers:
                 raise MaskError(f"{source}: two layers are named {layer.name!r}")
             self._layers[layer.name] = layer
+        self._readers: dict[str, Callable[[], LayerMask]] | None = None
         self.source = source
         self._digest: str | None = None
+        self._totals: tuple[int, int] | None = None
+
+    @classmethod
+    def on_demand(
+        cls,
+        readers: Iterable[tuple[str, Callable[[], LayerMask]]],
+        *,
+        source: str,
+        totals: tuple[int, int] | None = None,
+    ) -> "MaskSet":
+        """Make a set that holds no layer, and reads one each time that it is asked for.
+
+        Parameters
+        ----------
+        readers : iterable of (str, function)
+            The layers' names, each with what gives the layer; names must differ.
+        source : str
+            What the masks are read from.
+        totals : (int, int), optional
+            `nnz` and `size`, where they are known.
+
+        Examples
+        --------
+        >>> read = lambda: LayerMask("fc", np.eye(3, dtype=bool))
+        >>> MaskSet.on_demand([("fc", read)], source="memory")
+        <MaskSet of 1 layers, 3 of 9 weights kept>
+        """
+        masks = cls([], source=source)
+        masks._readers = {}
+        for name, reader in readers:
+            if name in masks._readers:
+                raise MaskError(f"{source}: two layers are named {name!r}")
+            masks._readers[name] = reader
+        masks._totals = totals
+        return masks
+
+    @property
+    def is_on_demand(self) -> bool:
+        """Whether layers are read anew each time, since they would take too much memory."""
+        return self._readers is not None
 
     def __getitem__(self, name: str) -> LayerMask:
-        return self._layers[name]
+        return self._layers[name] if self._readers is None else self._readers[name]()
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._layers)
+        return iter(self._layers if self._readers is None else self._readers)
 
     def __len__(self) -> int:
-        return len(self._layers)
+        return len(self._layers if self._readers is None else self._readers)
 
     def __repr__(self) -> str:
         return f"<MaskSet of {len(self)} layers, {self.nnz} of {self.size} weights kept>"
@@ -85,12 +130,12 @@ class MaskSet(Mapping[str, LayerMask]):
     @property
     def nnz(self) -> int:
         """Number of kept weights."""
-        return sum(layer.nnz for layer in self.values())
+        return self._counted()[0]
 
     @property
     def size(self) -> int:
         """Number of weights, kept or not."""
-        return sum(layer.size for layer in self.values())
+        return self._counted()[1]
 
     @property
     def density(self) -> float:
@@ -171,8 +216,22 @@ class MaskSet(Mapping[str, LayerMask]):
 
         write_mask_file(self, path, weights=weights)
 
+    def _counted(self) -> tuple[int, int]:
+        """Return `nnz` and `size`, counted once."""
+        if self._totals is None:
+            counts = [(layer.nnz, layer.size) for layer in self.values()]
+            self._totals = sum(nnz for nnz, _ in counts), sum(size for _, size in counts)
+        return self._totals
+
     def _map(self, change: Callable[[LayerMask], LayerMask]) -> "MaskSet":
-        return MaskSet(map(change, self.values()), source=self.source)
+        if self._readers is None:
+            return MaskSet(map(change, self.values()), source=self.source)
+
+        def changed(read: Callable[[], LayerMask]) -> LayerMask:
+            return change(read())
+
+        readers = ((name, partial(changed, read)) for name, read in self._readers.items())
+        return MaskSet.on_demand(readers, source=self.source)
 
     def _combine(
         self, other: "MaskSet", operation: "np.ufunc | Callable[..., Any]", word: str

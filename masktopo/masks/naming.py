@@ -5,7 +5,14 @@ from typing import TypeVar
 
 from masktopo.masks.layer import KINDS
 
-__all__ = ["guess_kind", "is_layer_name", "layer_name", "without_prefixes"]
+__all__ = [
+    "guess_kind",
+    "is_layer_name",
+    "is_text",
+    "layer_name",
+    "parameter_name",
+    "without_prefixes",
+]
 
 Tensor = TypeVar("Tensor")
 
@@ -26,6 +33,17 @@ def layer_name(parameter: str) -> str:
     return parameter.removesuffix(".weight")
 
 
+def parameter_name(layer: str) -> str:
+    """Return the parameter's path for a layer's name; `layer_name` leads back.
+
+    Examples
+    --------
+    >>> parameter_name("conv1"), parameter_name("attn.in_proj_weight"), parameter_name("weight")
+    ('conv1.weight', 'attn.in_proj_weight', 'weight')
+    """
+    return layer if is_layer_name(layer) else f"{layer}.weight"
+
+
 def is_layer_name(parameter: str) -> bool:
     """Whether a parameter of this path is a layer if it has 2 to 5 dimensions.
 
@@ -35,6 +53,17 @@ def is_layer_name(parameter: str) -> bool:
     [True, True, False, False]
     """
     return parameter == "weight" or parameter.endswith((".weight", "_proj_weight"))
+
+
+def is_text(name: str) -> bool:
+    r"""Whether a name can be written: forged files may hold lone halves of a surrogate pair.
+
+    Examples
+    --------
+    >>> is_text("fc"), is_text("fc\ud800")
+    (True, False)
+    """
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def guess_kind(parameter: str, dimensions: int) -> str | None:

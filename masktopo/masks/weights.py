@@ -8,8 +8,8 @@ from typing import Any
 from masktopo.errors import ArgumentError, MaskError
 from masktopo.masks.formats.arrays import is_floating, is_module, to_array
 from masktopo.masks.formats.checkpoint import open_checkpoint
-from masktopo.masks.formats.files import read_file
-from masktopo.masks.formats.hidden import parameter_of
+from masktopo.masks.formats.files import open_file
+from masktopo.masks.formats.parameters import parameter_of
 from masktopo.masks.layer import FloatArray
 from masktopo.masks.maskset import MaskSet
 from masktopo.masks.naming import layer_name
@@ -53,10 +53,11 @@ def weights_of(source: Any) -> dict[str, FloatArray]:
         found = _of_mapping(source, "state dict")
         return {name: array.copy() for name, array in found.items()}
     if isinstance(source, str | os.PathLike):
-        content = read_file(Path(source))
-        if isinstance(content, MaskSet):
-            return _of_masks(content)
-        return _of_mapping(content, str(source))
+        file = open_file(Path(source))
+        if isinstance(file.content, list):
+            layers = [layer.read() for layer in file.content]
+            return _of_masks(MaskSet(layers, source=str(source)))
+        return _of_mapping(file.content, str(source))
     raise ArgumentError(
         "weights are read from a path, a state dict, a torch.nn.Module or a MaskSet, not from "
         f"{type(source).__name__}"

@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn.utils import parametrize, prune
 
+ROOT = Path(__file__).parents[2]
 SHAPES = {"conv": (4, 3, 3, 3), "fc": (5, 16)}
 
 
@@ -77,6 +78,11 @@ def buffered_state() -> dict[str, torch.Tensor]:
         state[f"{name}.bias_mask"] = torch.ones(mask.shape[0])
     state["norm.weight_mask"] = torch.ones(4)
     return state
+
+
+def sparse(side: int) -> torch.Tensor:
+    """A square sparse tensor with a single entry."""
+    return torch.sparse_coo_tensor([[0], [1]], [1.0], (side, side), check_invariants=True)
 
 
 def save_zip(content: object, path: Path) -> Path:

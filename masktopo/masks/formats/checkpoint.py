@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from masktopo.errors import MaskError
 from masktopo.masks.formats.arrays import is_tensor
+from masktopo.masks.formats.bitmask import with_bitmasks
 from masktopo.masks.naming import without_prefixes
 
 __all__ = ["Checkpoint", "FoundMask", "open_checkpoint", "tensors_in"]
@@ -73,8 +75,18 @@ class FoundMask:
 
 
 def open_checkpoint(tree: Mapping[Any, Any], source: str) -> Checkpoint:
-    """Find the state dict in a nested dict."""
-    return Checkpoint(source, tree, tensors_in(_state_of(tree, set()) or {}))
+    """Find the state dict in a nested dict.
+
+    Raises
+    ------
+    MaskError
+        If parts of a compressed weight do not fit together.
+    """
+    tensors = tensors_in(_state_of(tree, set()) or {})
+    try:
+        return Checkpoint(source, tree, with_bitmasks(tensors))
+    except MaskError as error:
+        raise MaskError(f"{source}: {error}") from error
 
 
 def tensors_in(entries: Mapping[Any, Any]) -> Mapping[str, Any]:

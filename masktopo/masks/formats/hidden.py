@@ -3,18 +3,15 @@
 To read them as they stand would show a pruned network as a dense one, so they are refused.
 """
 
-import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from masktopo._check import join_names
 from masktopo.errors import NoMaskError
 from masktopo.masks.formats.checkpoint import Checkpoint, FoundMask
-from masktopo.masks.formats.parametrized import ORIGINAL
+from masktopo.masks.formats.parameters import parameter_of
 
-__all__ = ["hidden_weights", "parameter_of"]
-
-_HOOKED = re.compile(r"(?P<path>(?:.+\.)?)(?P<slot>\w*weight)_orig")
+__all__ = ["hidden_weights"]
 
 
 def hidden_weights(
@@ -53,7 +50,9 @@ def hidden_weights(
         raise NoMaskError(
             f"{checkpoint.source}: {join_names(originals)} hold values before masking, but the "
             "masks are not in the file: torch.ao.pruning, for one, leaves them out of the state "
-            "dict. Call sparsifier.squash_mask() before saving, or pass the model itself"
+            "dict. Save sparsifier.state_dict() as well and read the masks from there, with this "
+            "file for the weights; or call sparsifier.squash_mask() before saving; or pass the "
+            "model itself"
         )
     return originals
 
@@ -64,18 +63,6 @@ def _second_factor(key: str) -> str | None:
         if key.endswith(first):
             return key.removesuffix(first) + second
     return None
-
-
-def parameter_of(key: str) -> str:
-    """Return the path of the parameter whose values an entry keeps.
-
-    Examples
-    --------
-    >>> parameter_of("fc.parametrizations.weight.original"), parameter_of("fc.weight_orig")
-    ('fc.weight', 'fc.weight')
-    """
-    match = ORIGINAL.fullmatch(key) or _HOOKED.fullmatch(key)
-    return match["path"] + match["slot"] if match else key
 
 
 def _originals(tensors: Mapping[str, Any]) -> Iterator[FoundMask]:

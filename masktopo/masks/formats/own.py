@@ -8,6 +8,7 @@ import json
 import os
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +17,18 @@ from numpy.typing import NDArray
 
 from masktopo._files import atomic_write
 from masktopo.errors import ArgumentError, CheckpointError, MaskError
+from masktopo.masks.formats.number_types import NUMBERS
 from masktopo.masks.formats.own_header import (
-    WEIGHT_TYPES,
     Entry,
     description,
     padding,
     parse_header,
 )
-from masktopo.masks.layer import LayerMask
+from masktopo.masks.formats.stored import FileTensor, StoredFile, StoredTensor
+from masktopo.masks.formats.stored_layer import StoredLayer
 from masktopo.masks.maskset import MaskSet
 
-__all__ = ["is_mask_file", "read_mask_file", "write_mask_file"]
+__all__ = ["is_mask_file", "read_mask_file", "stored_masks", "write_mask_file"]
 
 Bytes = NDArray[np.uint8]
 
@@ -34,7 +36,20 @@ MAGIC = b"\x89MTMASK\n"
 VERSION = 1
 
 _PREAMBLE = struct.Struct("<8sII")
+_BLOCK = 2**20
 _DIGEST_SIZE = hashlib.sha256().digest_size
+
+
+@dataclass(frozen=True)
+class _PackedMask(StoredTensor):
+    """A mask of eight entries a byte."""
+
+    packed: FileTensor
+
+    def read(self) -> NDArray[Any]:
+        """Unpack all bits."""
+        bits = np.unpackbits(self.packed.read(), count=self.size, bitorder="little")
+        return bits.view(np.bool_).reshape(self.shape)
 
 
 def is_mask_file(head: bytes) -> bool:
@@ -56,7 +71,8 @@ def write_mask_file(masks: MaskSet, path: str | os.PathLike[str], *, weights: bo
 
     Notes
     -----
-    Equal masks give equal bytes. Cost: one pass over the weights, which the checksum dominates.
+    Equal masks give equal bytes. Cost: one pass over the weights, which the checksum dominates,
+    and one more over layers that are read from another file on demand.
     """
     checksum = hashlib.sha256()
     with atomic_write(path) as file:
@@ -68,15 +84,15 @@ def write_mask_file(masks: MaskSet, path: str | os.PathLike[str], *, weights: bo
 
 def _blocks(masks: MaskSet, weights: bool) -> Iterator[Bytes]:
     """Yield the parts of the file before its checksum."""
-    layers = [layer if weights else layer.with_weight(None) for layer in masks.values()]
-    header = {"source": masks.source, "layers": [description(layer) for layer in layers]}
+    described = [description(layer, weights=weights) for layer in masks.values()]
+    header = {"source": masks.source, "layers": described}
     text = json.dumps(header).encode()
     text += b" " * padding(len(text))
     yield np.frombuffer(_PREAMBLE.pack(MAGIC, VERSION, len(text)) + text, dtype=np.uint8)
-    for layer in layers:
+    for layer in masks.values():
         yield from _padded(np.packbits(layer.mask, bitorder="little"))
-        if layer.weight is not None:
-            little = layer.weight.astype(WEIGHT_TYPES[layer.weight.dtype.name], copy=False)
+        if weights and layer.weight is not None:
+            little = layer.weight.astype(layer.weight.dtype.newbyteorder("<"), copy=False)
             yield from _padded(little.reshape(-1).view(np.uint8))
 
 
@@ -86,7 +102,22 @@ def _padded(block: Bytes) -> Iterator[Bytes]:
 
 
 def read_mask_file(path: Path) -> MaskSet:
-    """Read a mask file.
+    """Read a mask file into memory, without the warnings of `load_masks`.
+
+    Raises
+    ------
+    CheckpointError
+        If a byte is missing, added or changed, or the version is another one.
+    """
+    layers = stored_masks(path)
+    try:
+        return MaskSet([layer.read() for layer in layers], source=str(path))
+    except (MaskError, ArgumentError) as error:
+        raise CheckpointError(f"{path} describes an impossible layer: {error}") from error
+
+
+def stored_masks(path: Path) -> list[StoredLayer]:
+    """Check a mask file from end to end, and find its layers; their arrays stay in the file.
 
     Parameters
     ----------
@@ -95,33 +126,30 @@ def read_mask_file(path: Path) -> MaskSet:
 
     Returns
     -------
-    MaskSet
-        The masks that were written, with `path` as their source. Weights are views of one
-        read-only buffer.
+    list of StoredLayer
+        The layers that were written.
 
     Raises
     ------
     CheckpointError
         If a byte is missing, added or changed, or the version is another one.
     """
-    header_size = _header_size(path)
-    data = np.fromfile(path, dtype=np.uint8)
+    file = StoredFile.at(path)
+    header_size = _header_size(file)
+    with path.open("rb") as opened:
+        opened.seek(_PREAMBLE.size)
+        entries = parse_header(path, opened.read(header_size))
     start = _PREAMBLE.size + header_size
-    entries = parse_header(path, data[_PREAMBLE.size : start].tobytes())
-    _check_size(path, entries, start, data.size)
-    if hashlib.sha256(data[:-_DIGEST_SIZE].data).digest() != data[-_DIGEST_SIZE:].tobytes():
-        raise CheckpointError(f"{path} is damaged: its bytes do not give its SHA-256 checksum")
-    try:
-        return MaskSet(_layers(entries, data, start), source=str(path))
-    except (MaskError, ArgumentError) as error:
-        raise CheckpointError(f"{path} describes an impossible layer: {error}") from error
+    _check_size(file, entries, start)
+    _check_sum(file)
+    return list(_layers(file, entries, start))
 
 
-def _header_size(path: Path) -> int:
+def _header_size(file: StoredFile) -> int:
     """Return the length of the header, after checks that it is of this version and fits."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        preamble = file.read(_PREAMBLE.size)
+    path, size = file.path, file.size
+    with path.open("rb") as opened:
+        preamble = opened.read(_PREAMBLE.size)
     if len(preamble) < _PREAMBLE.size:
         raise CheckpointError(f"{path} is truncated: it has only {size} bytes")
     _, version, header_size = _PREAMBLE.unpack(preamble)
@@ -137,36 +165,45 @@ def _header_size(path: Path) -> int:
     return int(header_size)
 
 
-def _check_size(path: Path, entries: list[Entry], start: int, size: int) -> None:
+def _check_size(file: StoredFile, entries: list[Entry], start: int) -> None:
     """Raise unless the file is as long as its header says, before anything is unpacked."""
     expected = start + sum(entry.room for entry in entries) + _DIGEST_SIZE
-    if size != expected:
-        what = "truncated" if size < expected else "too long"
+    if file.size != expected:
+        what = "truncated" if file.size < expected else "too long"
         raise CheckpointError(
-            f"{path} is {what} or damaged: it has {size} bytes, but its header describes {expected}"
+            f"{file.path} is {what} or damaged: it has {file.size} bytes, but its header "
+            f"describes {expected}"
         )
 
 
-def _layers(entries: list[Entry], data: Bytes, start: int) -> Iterator[LayerMask]:
+def _check_sum(file: StoredFile) -> None:
+    """Raise unless the last bytes are the checksum of all others."""
+    checksum, rest = hashlib.sha256(), file.size - _DIGEST_SIZE
+    with file.path.open("rb") as opened:
+        while block := opened.read(min(rest, _BLOCK)):
+            checksum.update(block)
+            rest -= len(block)
+        stored = opened.read()
+    if checksum.digest() != stored:
+        raise CheckpointError(f"{file.path} is damaged: its bytes do not give its SHA-256 checksum")
+
+
+def _layers(file: StoredFile, entries: list[Entry], start: int) -> Iterator[StoredLayer]:
     """Yield the layers whose blocks begin at `start`."""
     for entry in entries:
-        block = data[start : start + entry.room]
-        bits = np.unpackbits(block[: entry.mask_bytes], count=entry.size, bitorder="little")
-        yield LayerMask(
+        packed = FileTensor((entry.mask_bytes,), NUMBERS["U8"], file, start)
+        weight = None
+        if entry.weight is not None:
+            first = start + entry.mask_bytes + padding(entry.mask_bytes)
+            weight = FileTensor(entry.shape, NUMBERS[entry.weight], file, first)
+        yield StoredLayer(
             entry.name,
-            bits.view(np.bool_).reshape(entry.shape),
-            _weight(entry, block),
-            kind=entry.kind,
+            entry.kind,
+            _PackedMask(entry.shape, NUMBERS["BOOL"], packed),
+            weight,
+            entry.origin,
+            entry.name,
             groups=entry.groups,
             aliases=entry.aliases,
-            origin=entry.origin,
         )
         start += entry.room
-
-
-def _weight(entry: Entry, block: Bytes) -> Any:
-    """Return the layer's weights as a view of its block, or None where there are none."""
-    if entry.weight is None:
-        return None
-    first = entry.mask_bytes + padding(entry.mask_bytes)
-    return block[first : first + entry.weight_bytes].view(entry.weight).reshape(entry.shape)

@@ -1,24 +1,24 @@
 """The header of masktopo's own mask file: each layer, and the room that it takes."""
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from masktopo.errors import CheckpointError
+from masktopo.masks.formats.json_text import is_size, parse_object
+from masktopo.masks.formats.number_types import NUMBERS
 from masktopo.masks.layer import LayerMask
 
-__all__ = ["WEIGHT_TYPES", "Entry", "description", "padding", "parse_header"]
+__all__ = ["Entry", "description", "padding", "parse_header"]
 
 _ALIGNMENT = 8
 
-WEIGHT_TYPES: dict[str, np.dtype[Any]] = {"float32": np.dtype("<f4"), "float64": np.dtype("<f8")}
+_WEIGHT_TYPES = {"float32": "F32", "float64": "F64"}
+"""Types of weights, and what `NUMBERS` calls them."""
 
 
-def description(layer: LayerMask) -> dict[str, Any]:
+def description(layer: LayerMask, *, weights: bool) -> dict[str, Any]:
     """Describe a layer as the header has it."""
     return {
         "name": layer.name,
@@ -27,7 +27,7 @@ def description(layer: LayerMask) -> dict[str, Any]:
         "groups": layer.groups,
         "aliases": layer.aliases,
         "origin": layer.origin,
-        "weight": None if layer.weight is None else layer.weight.dtype.name,
+        "weight": layer.weight.dtype.name if weights and layer.weight is not None else None,
     }
 
 
@@ -46,7 +46,7 @@ class Entry:
     groups: int
     aliases: tuple[str, ...]
     origin: str
-    weight: np.dtype[np.generic] | None
+    weight: str | None
 
     @property
     def size(self) -> int:
@@ -61,7 +61,7 @@ class Entry:
     @property
     def weight_bytes(self) -> int:
         """Bytes of the weights, 0 where they are not in the file."""
-        return self.size * self.weight.itemsize if self.weight else 0
+        return self.size * NUMBERS[self.weight].itemsize if self.weight else 0
 
     @property
     def room(self) -> int:
@@ -73,20 +73,22 @@ class Entry:
 def parse_header(path: Path, header: bytes) -> list[Entry]:
     """Read the layers of a header; `CheckpointError` names `path` where it is damaged."""
     try:
-        return [_entry(layer) for layer in json.loads(header)["layers"]]
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        return [_entry(layer) for layer in parse_object(path, header)["layers"]]
+    except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path} is damaged: its header cannot be read: {error}") from error
 
 
 def _entry(layer: dict[str, Any]) -> Entry:
     """Turn one layer of the header into an `Entry`, or raise where a value is of a wrong type."""
     shape, aliases = tuple(layer["shape"]), tuple(layer["aliases"])
-    if len(shape) > 5 or not all(type(side) is int and side >= 0 for side in shape):
+    if len(shape) > 5 or not all(map(is_size, shape)):
         raise ValueError(f"shape {shape[:6]}")
     words = (layer["name"], layer["kind"], layer["origin"], *aliases)
     if not all(type(word) is str for word in words) or type(layer["groups"]) is not int:
         raise ValueError(f"layer {layer['name']!r}")
-    weight = None if layer["weight"] is None else WEIGHT_TYPES[layer["weight"]]
+    for word in words:
+        word.encode()
+    weight = None if layer["weight"] is None else _WEIGHT_TYPES[layer["weight"]]
     return Entry(
         layer["name"], shape, layer["kind"], layer["groups"], aliases, layer["origin"], weight
     )

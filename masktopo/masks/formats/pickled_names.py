@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-__all__ = ["code_in"]
+__all__ = ["code_in", "open_pickle"]
 
 _HARMLESS = ("torch.", "numpy.", "collections.", "_codecs.encode", "builtins.set")
 """What torch's safe mode allows anyway, or names by itself where it does not."""
@@ -22,7 +22,7 @@ def code_in(path: Path) -> list[str]:
     """
     found: dict[str, None] = {}
     try:
-        with _open_pickle(path) as file:
+        with open_pickle(path) as (file, _):
             # An older file is a row of pickles, with bare numbers behind them.
             while file.peek(1):
                 for name in _imports(file):
@@ -34,16 +34,16 @@ def code_in(path: Path) -> list[str]:
 
 
 @contextmanager
-def _open_pickle(path: Path) -> Iterator[Any]:
-    """Open the pickle within a zip archive, or the file itself."""
+def open_pickle(path: Path) -> Iterator[tuple[Any, int]]:
+    """Open the pickle within a zip archive, or the file itself, and say how many bytes it has."""
     if not zipfile.is_zipfile(path):
         with path.open("rb") as file:
-            yield file
+            yield file, path.stat().st_size
         return
     with zipfile.ZipFile(path) as archive:
         name = next(name for name in archive.namelist() if name.endswith("data.pkl"))
         with archive.open(name) as record:
-            yield record
+            yield record, archive.getinfo(name).file_size
 
 
 def _imports(file: IO[bytes]) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """The families of formats: one line each.
 
 A container is a kind of file, recognised by its first bytes and never by its name. Its `read`
-gives a nested dict of tensors, or a `MaskSet` where the file says all there is to know.
+gives a nested dict of tensors, or layers where the file says all there is to know. A folder is
+recognised by the names of the files in it, and gives the same.
 
 A layout is a function from a `Checkpoint` to the `FoundMask`s that it recognises in it. Layouts
 are asked in order, and the first to find a parameter's mask has it.
@@ -12,14 +13,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from masktopo.masks.formats import own, safetensors, torchfile
+from masktopo.masks.formats import npz, own, safetensors, torchfile
 from masktopo.masks.formats.checkpoint import Checkpoint, FoundMask
+from masktopo.masks.formats.compressed import compressed_masks
+from masktopo.masks.formats.huggingface import has_weights, read_folder
+from masktopo.masks.formats.lists import list_masks
+from masktopo.masks.formats.mask_folder import has_mask_file, read_mask_folder
+from masktopo.masks.formats.open_lth import open_lth_masks
 from masktopo.masks.formats.parametrized import parametrized_masks
-from masktopo.masks.formats.suffixed import suffixed_masks
-from masktopo.masks.formats.tables import bare_masks, table_masks
-from masktopo.masks.maskset import MaskSet
+from masktopo.masks.formats.sparse import sparse_masks
+from masktopo.masks.formats.sparsifier import sparsifier_masks
+from masktopo.masks.formats.stored_layer import StoredLayer
+from masktopo.masks.formats.suffixed import buffered_masks, suffixed_masks
+from masktopo.masks.formats.tables import bare_masks, nested_masks, table_masks
+from masktopo.masks.formats.threshold import threshold_masks
 
-__all__ = ["CONTAINERS", "LAYOUTS", "Container"]
+__all__ = ["CONTAINERS", "FOLDERS", "LAYOUTS", "Container", "Content", "Folder"]
+
+Content = Mapping[Any, Any] | list[StoredLayer]
+"""What a file holds: a nested dict of tensors, or layers that need no further search."""
 
 
 @dataclass(frozen=True)
@@ -28,19 +40,43 @@ class Container:
 
     title: str
     matches: Callable[[bytes], bool]
-    read: Callable[[Path], Mapping[Any, Any] | MaskSet]
+    read: Callable[[Path], Content]
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A kind of folder: its `read` gets a function that opens single files of it."""
+
+    title: str
+    matches: Callable[[Path], bool]
+    read: Callable[[Path, Callable[[Path], Mapping[Any, Any]]], Mapping[Any, Any]]
 
 
 CONTAINERS = (
-    Container("masktopo mask file", own.is_mask_file, own.read_mask_file),
+    Container("masktopo mask file", own.is_mask_file, own.stored_masks),
+    Container("NumPy .npz file", npz.is_npz, npz.read_npz),
+    Container("NumPy .npy file", npz.is_npy, npz.read_npy),
     Container("torch.save file", torchfile.is_torch_zip, torchfile.read_torch_zip),
     Container("legacy torch.save file", torchfile.is_pickle, torchfile.read_torch_pickle),
     Container("safetensors file", safetensors.is_safetensors, safetensors.read_safetensors),
 )
 
+FOLDERS = (
+    Folder("folder with a mask file", has_mask_file, read_mask_folder),
+    Folder("Hugging Face folder", has_weights, read_folder),
+)
+
 LAYOUTS: tuple[Callable[[Checkpoint], Iterable[FoundMask]], ...] = (
     suffixed_masks,
+    buffered_masks,
     parametrized_masks,
+    open_lth_masks,
     table_masks,
+    list_masks,
+    sparsifier_masks,
+    compressed_masks,
+    threshold_masks,
+    sparse_masks,
+    nested_masks,
     bare_masks,
 )

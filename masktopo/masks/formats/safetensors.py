@@ -1,25 +1,36 @@
-"""Files of safetensors: tensors by name, and nothing that could run."""
+"""Files of safetensors: tensors by name, and nothing that could run.
 
+The file begins with the length of a header in 8 bytes; the header is JSON, ``{name: {"dtype",
+"shape", "data_offsets"}}``, with offsets into the bytes that follow it, which have no gaps.
+"""
+
+import math
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from masktopo.errors import CheckpointError
+from masktopo.masks.formats.json_text import is_size, parse_object
+from masktopo.masks.formats.number_types import NUMBERS
+from masktopo.masks.formats.stored import FileTensor, StoredFile
 
-__all__ = ["is_safetensors", "read_safetensors"]
+__all__ = ["is_safetensors", "natural_order", "read_safetensors"]
 
-
+_LENGTH = 8
+_MOST_DIMENSIONS = 64
 _LONGEST_HEADER = 100_000_000
 
 
 def is_safetensors(head: bytes) -> bool:
     """Whether the file begins with the length of a header, and the header with a brace."""
-    return head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= _LONGEST_HEADER
+    return (
+        head[_LENGTH : _LENGTH + 1] == b"{"
+        and int.from_bytes(head[:_LENGTH], "little") <= _LONGEST_HEADER
+    )
 
 
-def read_safetensors(path: Path) -> Mapping[str, Any]:
-    """Read all tensors, in the natural order of their names.
+def read_safetensors(path: Path) -> dict[str, FileTensor]:
+    """Find all tensors, in the natural order of their names; their values stay in the file.
 
     The format does not keep the order in which a network defines its layers; numbers within
     names are compared as numbers, which restores it for most.
@@ -29,17 +40,81 @@ def read_safetensors(path: Path) -> Mapping[str, Any]:
     CheckpointError
         If the header is damaged or does not fit the file.
     """
-    from safetensors import safe_open
+    file = StoredFile.at(path)
+    with path.open("rb") as opened:
+        length = int.from_bytes(opened.read(_LENGTH), "little")
+        if length > min(file.size - _LENGTH, _LONGEST_HEADER):
+            raise CheckpointError(
+                f"{path} is truncated or damaged: a header of {length} bytes does not fit into "
+                f"its {file.size} bytes"
+            )
+        header = parse_object(path, opened.read(length))
+    header.pop("__metadata__", None)
+    start = _LENGTH + length
+    found = {name: _tensor(file, start, name, header[name]) for name in natural_order(header)}
+    _check_layout(file, start, found)
+    return found
 
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in sorted(file.keys(), key=_natural)}
-    # A damaged header makes the library raise its own error or any of the standard ones.
-    except Exception as error:
-        raise CheckpointError(f"{path} is truncated or damaged: {error}") from error
+
+def natural_order(names: Any) -> list[str]:
+    """Sort names so that ``layer.2`` comes before ``layer.10``.
+
+    Examples
+    --------
+    >>> natural_order(["layer.10", "layer.2"])
+    ['layer.2', 'layer.10']
+    """
+    return sorted(names, key=_natural)
 
 
 def _natural(name: str) -> list[tuple[int, str]]:
-    """Sort key under which ``layer.2`` comes before ``layer.10``."""
     parts = re.split(r"([0-9]+)", name)
-    return [(int(part), "") if place % 2 else (0, part) for place, part in enumerate(parts)]
+    # Compared by length first, digits are compared as numbers, however many there are.
+    return [
+        (len(digits := part.lstrip("0")), digits) if place % 2 else (0, part)
+        for place, part in enumerate(parts)
+    ]
+
+
+def _tensor(file: StoredFile, start: int, name: str, entry: Any) -> FileTensor:
+    """Turn one entry of the header into a tensor, after checks that it fits its bytes."""
+    try:
+        shape, (begin, end) = tuple(entry["shape"]), entry["data_offsets"]
+        integers = all(map(is_size, (*shape, begin, end))) and len(shape) <= _MOST_DIMENSIONS
+        code = entry["dtype"]
+        if not integers or not isinstance(code, str):
+            raise ValueError("shape and data_offsets must be integers, few and not negative")
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{file.path} is damaged: the entry of {name!r} cannot be read: {error}"
+        ) from error
+    if code not in NUMBERS:
+        raise CheckpointError(
+            f"{file.path}: {name!r} holds numbers of type {code}; expected one of "
+            f"{', '.join(NUMBERS)}"
+        )
+    number = NUMBERS[code]
+    expected = math.prod(shape) * number.itemsize
+    if end - begin != expected:
+        raise CheckpointError(
+            f"{file.path} is damaged: {name!r} of type {code} and shape {shape} takes {expected} "
+            f"bytes, but {end - begin} are given for it"
+        )
+    return FileTensor(shape, number, file, start + begin)
+
+
+def _check_layout(file: StoredFile, start: int, found: dict[str, FileTensor]) -> None:
+    """Raise unless the tensors fill the file, one after the other."""
+    place = start
+    for tensor in sorted(found.values(), key=lambda tensor: (tensor.offset, tensor.size)):
+        if tensor.offset != place:
+            raise CheckpointError(
+                f"{file.path} is damaged: its tensors overlap or leave gaps at byte {place}"
+            )
+        place += tensor.size * tensor.number.itemsize
+    if place != file.size:
+        what = "truncated" if place > file.size else "too long"
+        raise CheckpointError(
+            f"{file.path} is {what} or damaged: it has {file.size} bytes, but its header "
+            f"describes {place}"
+        )
