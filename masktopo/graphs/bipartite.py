@@ -1,5 +1,6 @@
 """One layer's bipartite graph: left nodes are its inputs, right nodes its outputs."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -192,7 +193,7 @@ def left_size(layer: Shaped) -> int:
 
 def kernel_size(layer: Shaped) -> int:
     """Return the number of kernel places: 1 for a linear layer, 9 for a 3x3 convolution."""
-    return int(np.prod(layer.shape[2:], dtype=np.int64))
+    return math.prod(layer.shape[2:])
 
 
 def output_by_input(layer: LayerMask, array: NDArray[Any]) -> NDArray[Any]:

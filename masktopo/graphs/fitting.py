@@ -94,9 +94,11 @@ def _fitted(spec: LayerSpec, layer: LayerMask | None) -> LayerMask:
     if layer is None:
         dense = LayerMask(spec.name, np.ones(spec.shape, np.bool_), None, spec.kind, spec.groups)
         return replace(dense, aliases=spec.aliases, origin=TAKEN_AS_DENSE)
-    kept = replace(layer, name=spec.name, aliases=spec.aliases)
-    same = (layer.kind, layer.groups) == (spec.kind, spec.groups)
-    return kept if same else replace(kept, kind=spec.kind, groups=spec.groups)
+    found = LayerSpec(layer.name, layer.shape, layer.kind, layer.groups, layer.aliases)
+    if found == spec:
+        return layer
+    names = replace(layer, name=spec.name, aliases=spec.aliases)
+    return replace(names, kind=spec.kind, groups=spec.groups)
 
 
 def as_used(layer: LayerMask, use: Use) -> LayerMask:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,15 +37,23 @@ class Axis:
 
     def outputs(self) -> NDArray[np.int64]:
         """Return, by operand position and tap, the output position that reads it; -1 for none."""
-        place = np.arange(self.n_in)[:, None]
-        shift = np.arange(self.taps)[None] * self.dilation
-        if self.transposed:
-            found = place * self.stride - self.padding + shift
-            fits = np.ones_like(found, np.bool_)
-        else:
-            found, rest = np.divmod(place + self.padding - shift, self.stride)
-            fits = rest == 0
-        return np.where(fits & (found >= 0) & (found < self.n_out), found, -1)
+        return _outputs(self)
+
+
+@lru_cache(maxsize=1024)
+def _outputs(axis: Axis) -> NDArray[np.int64]:
+    """Work out the outputs of one axis, once for all layers of its geometry."""
+    place = np.arange(axis.n_in)[:, None]
+    shift = np.arange(axis.taps)[None] * axis.dilation
+    if axis.transposed:
+        found = place * axis.stride - axis.padding + shift
+        fits = np.ones_like(found, np.bool_)
+    else:
+        found, rest = np.divmod(place + axis.padding - shift, axis.stride)
+        fits = rest == 0
+    outputs = np.where(fits & (found >= 0) & (found < axis.n_out), found, -1)
+    outputs.setflags(write=False)
+    return outputs
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,8 @@ def unrolled_edges(layer: LayerMask, geometry: Geometry) -> Edges:
     indptr = np.zeros(rows * geometry.positions + 1, np.int64)
     by_tap = np.zeros(x.shape[1], np.int64)
     unroll.count_unrolled(first, taps, z, y, x, by_tap, indptr[: rows + 1])
-    indptr[rows + 1 :] = np.tile(indptr[1 : rows + 1], geometry.positions - 1)
+    if geometry.positions > 1:
+        indptr[rows + 1 :] = np.tile(indptr[1 : rows + 1], geometry.positions - 1)
     np.cumsum(indptr, out=indptr)
     indices = np.empty(int(indptr[-1]), np.uint32)
     values = np.empty(0 if layer.weight is None else indices.size, weight.dtype)

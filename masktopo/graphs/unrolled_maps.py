@@ -115,9 +115,11 @@ def _own_shape(link: Link, nodes: NodeSets) -> Shape:
 def _listed(
     layer: LayerMask | None, link: Link, view: View, source: NodeSet, nodes: NodeSets
 ) -> Edges:
-    found = _reading(view, source)
-    if layer is not None:
-        found = _behind(found, unrolled_edges(layer, _geometry(layer, link, nodes)))
+    if layer is None:
+        return _reading(view, source)
+    found = unrolled_edges(layer, _geometry(layer, link, nodes))
+    if not isinstance(view, Read):
+        found = _behind(_reading(view, source), found)
     landed = _landing(link)
     return found if landed is None else composed(found, landed)
 

@@ -100,6 +100,24 @@ POINTWISE: dict[str, Rule] = {
     "aten.where": chosen,
     "aten.masked_fill": filled,
     "aten.glu": gated_halves,
+    # Some versions of PyTorch do not mark these.
+    **dict.fromkeys(
+        (
+            "aten.celu",
+            "aten.elu",
+            "aten.floor_divide",
+            "aten.hardsigmoid",
+            "aten.hardtanh",
+            "aten.leaky_relu",
+            "aten.mish",
+            "aten.relu6",
+            "aten.rrelu",
+            "aten.selu",
+            "aten.softplus",
+            "aten.threshold",
+        ),
+        pointwise,
+    ),
     **dict.fromkeys(
         (
             "aten.hardswish",
