@@ -30,9 +30,9 @@ types: $(STAMP) ## mypy, strict
 	$(BIN)/mypy
 
 # Kernels are compiled into a fresh cache, as they are on a new machine.
-unit: $(STAMP) ## pytest with doctests
+unit: $(STAMP) ## pytest with doctests, in two processes
 	cache=$$(mktemp -d) && trap 'rm -rf "$$cache"' EXIT && \
-	  NUMBA_CACHE_DIR="$$cache" $(BIN)/python -m pytest
+	  NUMBA_CACHE_DIR="$$cache" $(BIN)/python -m pytest -n 2
 
 # What plain Python ends in time; words that wrap around on purpose warn only there.
 test-nojit: $(STAMP) ## kernel tests in plain Python
@@ -48,6 +48,7 @@ bench: $(STAMP) ## time the metric kernels
 
 examples: $(STAMP) ## run the examples on the embedded data, into demo/examples/
 	$(BIN)/python examples/analyze_checkpoint.py --out demo/examples
+	$(BIN)/python examples/trace_network.py --out demo/examples
 	$(BIN)/python examples/choose_masks.py --out demo/examples
 	$(BIN)/python examples/plot_correlations.py --out demo/examples
 

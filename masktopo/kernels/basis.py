@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from masktopo._numba import summing_kernel
 
-__all__ = ["combine", "project", "subtract"]
+__all__ = ["combine", "leave", "project", "recur", "subtract"]
 
 CHUNK = 1024
 
@@ -55,6 +55,30 @@ def combine(
             for row in range(basis.shape[0]):
                 _add(factors[which, row], basis[row, start:stop], part)
         basis[: factors.shape[0], start:stop] = scratch[:, : stop - start]
+
+
+@summing_kernel
+def recur(
+    image: NDArray[np.float64], row: NDArray[np.float64], before: NDArray[np.float64], carry: float
+) -> float:
+    """Take ``carry * before`` off the image; return its inner product with the row. O(n)."""
+    total = 0.0
+    for place in range(image.size):
+        left = image[place] - carry * before[place]
+        image[place] = left
+        total += left * row[place]
+    return total
+
+
+@summing_kernel
+def leave(image: NDArray[np.float64], row: NDArray[np.float64], factor: float) -> float:
+    """Take ``factor * row`` off the image; return the length of what is left. O(n)."""
+    total = 0.0
+    for place in range(image.size):
+        left = image[place] - factor * row[place]
+        image[place] = left
+        total += left * left
+    return float(np.sqrt(total))
 
 
 @summing_kernel

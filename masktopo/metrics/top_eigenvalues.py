@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import eigh_tridiagonal
 
 from masktopo.kernels import basis as kernels
 
@@ -15,19 +16,20 @@ Floats = NDArray[np.float64]
 DENSE = 64
 """Operators of at most so many rows are written out."""
 
-MOST_ROWS = 12
-"""Rows of the space before it is shrunk. More save few products, and cost more to keep apart."""
-
 MOST_STEPS = 500
+
+MOST_BYTES = 1 << 28
+"""Memory of a Krylov space before it starts anew."""
+
+LEAST_ROWS = 20
+
+LOOK = 4
+"""Steps between two looks at the residual."""
 
 SCRATCH = 1024
 
-LITTLE = 0.1
-"""Length of what is left of a vector, relative to what was taken out, that asks for more."""
-
 ROUNDING = 1e-12
 """Length of a vector of rounding errors, relative to the operator."""
-
 
 MEMORY = 1.0
 """Length of what an earlier space found next, in a start of which chance has about 1 as well."""
@@ -71,16 +73,18 @@ def top_eigenvalues(
 
     Notes
     -----
-    Lanczos with thick restarts, one eigenvector after the other, each from a start of its own
-    that is orthogonal to those before: from one start alone, a Krylov space holds every
-    eigenvalue once. The starts are the same in every call. A step takes one product and
-    O(14 n); the space is kept orthogonal to rounding, since otherwise copies of converged values
-    come up. The residuals are those of the final vectors, computed from a further product.
+    Lanczos, one eigenvector after the other, each from a start of its own that is orthogonal to
+    those before: from one start alone, a Krylov space holds every eigenvalue once. The starts are
+    the same in every call. A step takes one product and O(n): the vectors stay orthogonal by
+    themselves until an eigenvector has converged to rounding (Paige), and the iteration ends long
+    before. The space is kept, in at most 256 MB or 20 vectors, for the eigenvector; when it is
+    full, it starts anew from the best vector so far. The residuals are those of the final
+    vectors, computed from a further product.
 
     References
     ----------
-    Wu, Simon: *Thick-Restart Lanczos Method for Large Symmetric Eigenvalue Problems*, SIAM J.
-    Matrix Anal. Appl. 22, 2000.
+    Paige: *Accuracy and Effectiveness of the Lanczos Algorithm for the Symmetric Eigenproblem*,
+    Linear Algebra Appl. 34, 1980.
 
     Examples
     --------
@@ -91,94 +95,77 @@ def top_eigenvalues(
     if n <= DENSE:
         matrix = np.array([multiply(unit) for unit in np.eye(n)])
         return TopEigenvalues(np.linalg.eigvalsh(matrix)[::-1][:count].copy(), 0.0)
-    space = _Space(n, count)
-    values, errors = np.array([space.top(multiply, tolerance) for _ in range(count)]).T
-    residual = float(errors.max() / space.norm) if space.norm else 0.0
+    found = np.empty((count, n))
+    rng, memory, norm = np.random.default_rng(0), np.zeros(n), 0.0
+    values, errors = np.empty((2, count))
+    for which in range(count):
+        start = rng.standard_normal(n) / np.sqrt(n) + MEMORY * memory
+        space = _Krylov(multiply, found[:which], tolerance, norm)
+        found[which], memory = space.top(start)
+        norm = space.norm
+        product = multiply(found[which])
+        values[which] = found[which] @ product
+        errors[which] = np.linalg.norm(product - values[which] * found[which])
+    residual = float(errors.max() / norm) if norm else 0.0
     return TopEigenvalues(np.sort(values)[::-1], residual)
 
 
-class _Space:
-    """Orthonormal rows: eigenvectors found before, then those that span the space.
+class _Krylov:
+    """Krylov spaces orthogonal to the eigenvectors found before."""
 
-    The row behind the space is the one by which it grows next.
-    """
+    def __init__(
+        self, multiply: Callable[[Floats], Floats], found: Floats, tolerance: float, norm: float
+    ) -> None:
+        n = found.shape[1]
+        self.multiply, self.found, self.tolerance, self.norm = multiply, found, tolerance, norm
+        self.rows = np.empty((min(max(MOST_BYTES // (8 * n), LEAST_ROWS), MOST_STEPS, n), n))
 
-    def __init__(self, n: int, count: int) -> None:
-        self.rows = np.empty((count + MOST_ROWS + 1, n))
-        self.matrix = np.zeros((MOST_ROWS, MOST_ROWS))
-        self.found = self.size = 0
-        self.norm = 0.0
-        self.rng = np.random.default_rng(0)
+    def top(self, start: Floats) -> tuple[Floats, Floats]:
+        """Return the unit vector of the largest eigenvalue, and the one that came next to it."""
+        steps, done = 0, False
+        while not done:
+            weights, done = self._spanned(start)
+            steps += weights.shape[1]
+            kernels.combine(
+                self.rows[: weights.shape[1]], weights, np.empty((len(weights), SCRATCH))
+            )
+            start = self.rows[0] / np.linalg.norm(self.rows[0])
+            following = self.rows[1].copy() if len(weights) > 1 else np.zeros_like(start)
+            done = done or steps >= MOST_STEPS
+        return start, following
 
-    def top(self, multiply: Callable[[Floats], Floats], tolerance: float) -> tuple[float, float]:
-        """Find the largest eigenvalue that is left, and the error of its vector."""
-        self._begin()
-        for _ in range(MOST_STEPS):
-            leaving = self._grow(multiply)
-            values, vectors = np.linalg.eigh(self.matrix[: self.size, : self.size])
-            self.norm = max(self.norm, abs(values[0]), abs(values[-1]))
-            # A little less, since the error that is reported is computed anew, with its rounding.
-            if leaving * abs(vectors[-1, -1]) <= 0.9 * tolerance * self.norm:
-                break
-            if self.size == MOST_ROWS:
-                self._shrink(values[::-1], vectors[:, ::-1])
-        self._combine(vectors[:, :-3:-1])
-        vector = self.rows[self.found]
-        self.found += 1
-        return float(values[-1]), float(np.linalg.norm(multiply(vector) - values[-1] * vector))
-
-    def _grow(self, multiply: Callable[[Floats], Floats]) -> float:
-        """Take the next row in; return the length of what its image has outside the space."""
-        image = multiply(self.rows[self.found + self.size])
-        self.size += 1
-        products = self._orthogonalise(image)[self.found :]
-        self.matrix[self.size - 1, : self.size] = products
-        self.matrix[: self.size, self.size - 1] = products
-        length = float(np.linalg.norm(image))
-        if length <= ROUNDING * np.abs(products).max():
-            return 0.0  # An invariant space: with its random start it holds every eigenvalue.
-        np.divide(image, length, out=self.rows[self.found + self.size])
-        return length
-
-    def _shrink(self, values: Floats, vectors: Floats) -> None:
-        """Keep the better half of the space."""
-        kept = MOST_ROWS // 2
-        following = self.rows[self.found + self.size].copy()
-        self._combine(vectors[:, :kept])
-        self.rows[self.found + kept] = following
-        self.matrix[:] = 0.0
-        self.matrix[range(kept), range(kept)] = values[:kept]
-        self.size = kept
-
-    def _begin(self) -> None:
-        """Start at random, and after the first vector at what came next to it as well."""
-        n = self.rows.shape[1]
-        start = self.rng.standard_normal(n) / np.sqrt(n)
-        if self.size > 1:
-            start += MEMORY * self.rows[self.found]
-        self.size = 0
+    def _spanned(self, start: Floats) -> tuple[Floats, bool]:
+        """Span a space; return its two best vectors as weights of the rows, and if it will do."""
+        diagonal, beside = np.zeros((2, len(self.rows)))
         self._orthogonalise(start)
-        self.rows[self.found] = start / np.linalg.norm(start)
+        np.divide(start, np.linalg.norm(start), out=self.rows[0])
+        for size in range(1, len(self.rows) + 1):
+            row, image = self.rows[size - 1], self.multiply(self.rows[size - 1])
+            before, carry = (self.rows[size - 2], beside[size - 2]) if size > 1 else (row, 0.0)
+            diagonal[size - 1] = kernels.recur(image, row, before, carry)
+            leaving = kernels.leave(image, row, diagonal[size - 1])
+            if len(self.found):
+                # Last, since what a row has along them would grow from step to step.
+                self._orthogonalise(image)
+                leaving = float(np.linalg.norm(image))
+            last = size == len(self.rows) or leaving <= ROUNDING * self.norm
+            if last or size % LOOK == 0:
+                weights, error = self._best(diagonal[:size], beside[: size - 1], leaving)
+                # A little less, since the error that is reported is computed anew.
+                if last or error <= 0.9 * self.tolerance * self.norm:
+                    return weights, size < len(self.rows) or error <= self.tolerance * self.norm
+            beside[size - 1] = leaving
+            np.divide(image, leaving, out=self.rows[size])
+        raise AssertionError("a space ends at its last row")
 
-    def _combine(self, vectors: Floats) -> None:
-        """Overwrite the first rows of the space by combinations of all."""
-        space = self.rows[self.found : self.found + self.size]
-        factors = np.ascontiguousarray(vectors.T)
-        kernels.combine(space, factors, np.empty((len(factors), SCRATCH)))
+    def _best(self, diagonal: Floats, beside: Floats, leaving: float) -> tuple[Floats, float]:
+        """Return weights of the two largest Ritz vectors, and the residual of the first."""
+        values, vectors = eigh_tridiagonal(diagonal, beside)
+        self.norm = max(self.norm, abs(values[0]), abs(values[-1]))
+        return np.ascontiguousarray(vectors[:, :-3:-1].T), leaving * abs(vectors[-1, -1])
 
-    def _orthogonalise(self, vector: Floats) -> Floats:
-        """Take all rows out of the vector; return the inner products with them.
-
-        Once more where little of the vector is left, since rounding is relative to what was
-        taken out: twice is enough.
-        """
-        rows = self.rows[: self.found + self.size]
-        total = np.zeros(len(rows))
-        for _ in range(2):
-            products = np.zeros(len(rows))
-            kernels.project(rows, vector, products)
-            kernels.subtract(rows, products, vector)
-            total += products
-            if np.linalg.norm(vector) > LITTLE * np.linalg.norm(products):
-                break
-        return total
+    def _orthogonalise(self, vector: Floats) -> None:
+        """Take the eigenvectors found before out of the vector."""
+        products = np.zeros(len(self.found))
+        kernels.project(self.found, vector, products)
+        kernels.subtract(self.found, products, vector)

@@ -23,6 +23,11 @@ def analyze_checkpoint():
 
 
 @pytest.fixture
+def trace_network():
+    return load_example("trace_network")
+
+
+@pytest.fixture
 def choose_masks():
     return load_example("choose_masks")
 
@@ -46,6 +51,15 @@ def test_a_checkpoint_of_the_user_is_analyzed(analyze_checkpoint, tmp_path, caps
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == ["coordinates.png", "report.html"]
     assert str(file) in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_a_network_is_traced_measured_and_drawn(trace_network, tmp_path, capsys):
+    trace_network.main(["--out", str(tmp_path), "--density", "0.05"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["graph.png", "wiring.json"]
+    told = capsys.readouterr().out
+    wiring = masktopo.load_wiring(tmp_path / "wiring.json")
+    assert f"{len(wiring.nodes)} node sets" in told
+    assert re.search(r"^min_cut +\d", told, re.MULTILINE)
 
 
 def test_chosen_masks_are_trained_and_saved(choose_masks, tmp_path, capsys):
