@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masktopo.graphs.bipartite import BipartiteGraph, bipartite, kernel_size, weight_shaped
+from masktopo.graphs.bipartite import BipartiteGraph, bipartite, weight_shaped
 from masktopo.graphs.edges import Edges
 from masktopo.graphs.geometry import Axis, Geometry
 from masktopo.graphs.planes import Planes
@@ -69,19 +69,15 @@ def _entries(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[Any]]:
     """List the nonzero weights by input channel, in the order that the kernels ask for."""
     graph = bipartite(layer, "rolled")
-    places = kernel_size(layer)
-    left = np.repeat(np.arange(graph.n_left), graph.left_degrees)
-    outputs = graph.indices.astype(np.int64)
-    channel, tap = left // max(places, 1), left % max(places, 1)
+    weights = np.empty(0, np.float32) if graph.weights is None else graph.weights
+    first, cursor = np.zeros(geometry.n_in + 1, np.int64), np.empty(geometry.n_out, np.int64)
+    taps, outputs = np.empty((graph.n_edges, 3), np.int64), np.empty(graph.n_edges, np.int64)
+    found = np.empty_like(weights)
+    sizes = np.array([axis.taps for axis in geometry.axes], np.int64)
     transposed = any(axis.transposed for axis in geometry.axes)
-    rank = tap if transposed else places - 1 - tap
-    order = np.argsort((channel * geometry.n_out + outputs) * places + rank, kind="stable")
-    counts = np.bincount(channel, minlength=geometry.n_in)
-    first = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    sizes = [axis.taps for axis in geometry.axes]
-    taps = np.stack(np.unravel_index(tap[order], sizes), axis=1).astype(np.int64)
-    weight = np.empty(0, np.float32) if graph.weights is None else graph.weights[order]
-    return first, taps, outputs[order], weight
+    ends = graph.indptr, graph.indices, weights
+    unroll.sort_entries(*ends, sizes, not transposed, first, cursor, taps, outputs, found)
+    return first, taps, outputs, found
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,51 @@ from numpy.typing import NDArray
 
 from masktopo._numba import kernel
 
-__all__ = ["count_unrolled", "fill_unrolled"]
+__all__ = ["count_unrolled", "fill_unrolled", "sort_entries"]
+
+
+@kernel
+def sort_entries(
+    indptr: NDArray[np.int64],
+    indices: NDArray[np.unsignedinteger],
+    weights: NDArray[np.floating],
+    sizes: NDArray[np.int64],
+    backwards: bool,
+    first: NDArray[np.int64],
+    cursor: NDArray[np.int64],
+    taps: NDArray[np.int64],
+    outputs: NDArray[np.int64],
+    sorted_weights: NDArray[np.floating],
+) -> None:
+    """Sort the weights of a rolled graph by channel, output and tap, taps backwards or not.
+
+    `sizes` holds the kernel's lengths, `cursor` is scratch for one number an output. Weights may
+    be empty. O(weights + channels * outputs).
+    """
+    places = sizes[0] * sizes[1] * sizes[2]
+    for channel in range(first.size - 1):
+        cursor[:] = 0
+        for slot in range(indptr[channel * places], indptr[(channel + 1) * places]):
+            cursor[indices[slot]] += 1
+        place = first[channel]
+        for output in range(cursor.size):
+            count = cursor[output]
+            cursor[output] = place
+            place += count
+        first[channel + 1] = place
+        for step in range(places):
+            tap = places - 1 - step if backwards else step
+            node = channel * places + tap
+            for slot in range(indptr[node], indptr[node + 1]):
+                output = indices[slot]
+                place = cursor[output]
+                cursor[output] = place + 1
+                outputs[place] = output
+                taps[place, 0] = tap // (sizes[1] * sizes[2])
+                taps[place, 1] = tap // sizes[2] % sizes[1]
+                taps[place, 2] = tap % sizes[2]
+                if weights.size > 0:
+                    sorted_weights[place] = weights[slot]
 
 
 @kernel
