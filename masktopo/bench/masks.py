@@ -1,11 +1,12 @@
 """Seeded synthetic masks. Every rule is ``(layers, density, rng) -> MaskSet``.
 
 Weights are standard Gaussian float32. The masks are not those of a trained network; they have
-the degree sequences that matter for cost: nearly regular ones (ERK), heavy-tailed ones
+the degree sequences that matter for cost: nearly regular ones (ERK, uniform), heavy-tailed ones
 (SNIP-like), and rows of equal degree (2:4).
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from math import prod
 
 import numpy as np
@@ -33,13 +34,17 @@ def _budget(layers: Sequence[LayerShape], density: float) -> int:
     return round(density * sum(prod(layer.shape) for layer in layers))
 
 
-def _erk(
-    layers: Sequence[LayerShape], weights: Sequence[Floats], density: float, seed: int
+def _random(
+    division: str,
+    layers: Sequence[LayerShape],
+    weights: Sequence[Floats],
+    density: float,
+    seed: int,
 ) -> list[Bools]:
-    """Random places, as many a layer as the ERK rule gives it (RIGL20)."""
+    """Random places, as many a layer as the rule of `masktopo.pruning.densities` gives it."""
     shapes = [layer.shape for layer in layers]
     masks = []
-    for place, count in enumerate(layer_counts(shapes, _budget(layers, density), "erk")):
+    for place, count in enumerate(layer_counts(shapes, _budget(layers, density), division)):
         mask = np.zeros(shapes[place], np.bool_)
         rng = stream(seed, 1, place)
         mask.reshape(-1)[rng.choice(mask.size, int(count), replace=False, shuffle=False)] = True
@@ -89,7 +94,12 @@ def _two_of_four(
 
 Rule = Callable[[Sequence[LayerShape], Sequence[Floats], float, int], list[Bools]]
 
-MASKS: dict[str, Rule] = {"erk": _erk, "snip": _snip, "2:4": _two_of_four}
+MASKS: dict[str, Rule] = {
+    "erk": partial(_random, "erk"),
+    "uniform": partial(_random, "uniform"),
+    "snip": _snip,
+    "2:4": _two_of_four,
+}
 """Mask rules by name."""
 
 
@@ -101,7 +111,7 @@ def make_masks(
     Parameters
     ----------
     layers : sequence of LayerShape
-    rule : {"erk", "snip", "2:4"}
+    rule : {"erk", "uniform", "snip", "2:4"}
         See `MASKS`.
     density : float
         Kept weights over all weights, met exactly up to rounding to a whole number.

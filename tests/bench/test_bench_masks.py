@@ -12,11 +12,12 @@ SHAPES = shapes_of("mlp")
 CONV = (LayerShape("stem", (8, 3, 3, 3), "conv2d"), LayerShape("conv", (8, 8, 3, 3), "conv2d"))
 
 
+@pytest.mark.parametrize("rule", ["erk", "uniform"])
 @pytest.mark.parametrize("density", [0.5, 0.1, 0.005])
-def test_erk_counts_are_exact_in_every_layer(density):
-    masks = make_masks(SHAPES, "erk", density)
+def test_random_counts_are_exact_in_every_layer(density, rule):
+    masks = make_masks(SHAPES, rule, density)
     total = round(density * sum(prod(layer.shape) for layer in SHAPES))
-    expected = layer_counts([layer.shape for layer in SHAPES], total, "erk")
+    expected = layer_counts([layer.shape for layer in SHAPES], total, rule)
     assert [layer.nnz for layer in masks.values()] == expected.tolist()
 
 
@@ -49,7 +50,7 @@ def test_two_of_four_has_one_density():
 
 
 def test_an_unknown_rule_is_named():
-    with pytest.raises(ArgumentError, match="'erk', 'snip', '2:4'"):
+    with pytest.raises(ArgumentError, match="'erk', 'uniform', 'snip', '2:4'"):
         make_masks(SHAPES, "magic", 0.1)
 
 

@@ -12,10 +12,11 @@ from masktopo.bench.cases import Grid
 from masktopo.bench.command import DEFAULT_SUITES, SUITE_NAMES
 from masktopo.bench.masks import MASKS, make_masks
 from masktopo.bench.networks import NETWORKS, shapes_of
-from masktopo.bench.suites import parts
+from masktopo.bench.suites import network_metrics, network_shape, parts
 from masktopo.bench.suites.registry import SUITES
+from masktopo.bench.traced import TRACED, masks_of, traced_wiring
 from masktopo.graphs.bipartite import bipartite
-from masktopo.graphs.multipartite import multipartite
+from masktopo.graphs.multipartite import multipartite, network_graph
 from masktopo.masks.layer import LayerMask
 from masktopo.masks.maskset import MaskSet
 from masktopo.metrics.conventions import CONVENTIONS
@@ -29,9 +30,12 @@ GRIDS = [
     Grid("mlp", "erk", 0.05),
 ]
 
+TRACED_GRIDS = [Grid("tiny-resnet", "uniform", 0.02), Grid("tiny-resnet", "erk", 0.02)]
+
 
 def _cases(suite):
-    return [case for grid in GRIDS for case in SUITES[suite].cases(grid, True)]
+    grids = GRIDS + TRACED_GRIDS * (suite == "graph")
+    return [case for grid in grids for case in SUITES[suite].cases(grid, True)]
 
 
 @pytest.mark.parametrize("suite", SUITES)
@@ -79,14 +83,14 @@ def test_bounds_count_bytes_and_work_is_positive(suite):
 def test_plans_name_what_exists(suite, quick):
     plan = SUITES[suite].plan(quick)
     assert len(set(plan)) == len(plan) > 0
-    assert {grid.network for grid in plan} <= NETWORKS.keys()
+    assert {grid.network for grid in plan} <= NETWORKS.keys() | TRACED.keys()
     assert {grid.rule for grid in plan} <= MASKS.keys()
     assert all(grid.density == 0.5 for grid in plan if grid.rule == "2:4")
 
 
 def test_the_full_plans_cover_the_published_shapes_densities_and_rules():
     grids = [grid for suite in SUITES.values() for grid in suite.plan(False)]
-    assert {grid.network for grid in grids} == NETWORKS.keys()
+    assert {grid.network for grid in grids} == NETWORKS.keys() | TRACED.keys()
     assert {grid.rule for grid in grids} == MASKS.keys()
     assert {min(g.density for g in grids), max(g.density for g in grids)} == {0.005, 0.5}
 
@@ -132,6 +136,24 @@ def test_a_mask_that_lost_an_edge_is_found():
     own, *_, dense = case.task.table.values()
     answers = own.answer(own.run(masks)), dense.answer(dense.run(damaged))
     assert case.task.difference(*answers) > dense.tolerance
+
+
+def test_a_network_that_lost_a_weight_is_found():
+    """All checks of an unrolled graph see it but that of the eigenvalues, which lie elsewhere."""
+    wiring = traced_wiring("tiny-resnet")
+    masks = masks_of(wiring, "uniform", 0.02)
+    name = wiring.layer_names[0]
+    mask = masks[name].mask.copy()
+    mask[tuple(np.argwhere(mask)[0])] = False
+    damaged = masks.with_masks({name: mask}, origin="damaged")
+    graphs = [network_graph(each, wiring, encoding="unrolled") for each in (masks, damaged)]
+    unseen = []
+    for (task, _, whole), (_, _, part) in zip(*map(network_metrics.tasks_of, graphs), strict=True):
+        own, *_, other = task.table.values()
+        difference = task.difference(own.answer(own.run(whole)), other.answer(other.run(part)))
+        if difference <= other.tolerance:
+            unseen.append(task.name)
+    assert unseen == [network_shape.EIGENVALUES.name]
 
 
 def test_paths_of_a_broken_network_agree():

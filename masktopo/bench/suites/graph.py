@@ -1,7 +1,11 @@
-"""Suite `graph`: dense masks to graphs, one layer (rolled) and a network end to end (channel)."""
+"""Suite `graph`: dense masks to graphs, one layer (rolled) and a network end to end.
+
+Chains are joined by the order of their layers (channel), traced networks position by position
+(unrolled); for the latter, what is measured of the graph is timed as well.
+"""
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +14,17 @@ from masktopo.bench.bandwidth import Pass
 from masktopo.bench.cases import Case, Grid, Implementation, Suite, Task
 from masktopo.bench.masks import make_masks
 from masktopo.bench.networks import shapes_of
+from masktopo.bench.suites import network_cases
+from masktopo.bench.suites.edge_lists import (
+    Ints,
+    different_pairs,
+    igraph_of,
+    networkx_of,
+    pairs_of_igraph,
+    pairs_of_network,
+    pairs_of_networkx,
+    sorted_pairs,
+)
 from masktopo.bench.suites.shared import (
     DENSITIES,
     csr_bytes,
@@ -18,8 +33,9 @@ from masktopo.bench.suites.shared import (
     layer_label,
     spread,
 )
+from masktopo.bench.traced import TRACED
 from masktopo.graphs.bipartite import BipartiteGraph, bipartite
-from masktopo.graphs.multipartite import MultipartiteGraph, multipartite
+from masktopo.graphs.multipartite import multipartite
 from masktopo.masks.layer import LayerMask
 from masktopo.masks.maskset import MaskSet
 
@@ -28,40 +44,21 @@ if TYPE_CHECKING:
 
 __all__ = ["SUITE"]
 
-Ints = NDArray[np.int64]
 CHAINS = ("tiny-mlp", "mlp", "vgg16")
 """Networks whose wiring follows from the order of their layers."""
 
 
-# --- answers: sorted pairs of node numbers, shape (edges, 2) ---------------------------------
-
-
-def _sorted_pairs(rows: NDArray[Any], columns: NDArray[Any]) -> Ints:
-    order = np.lexsort((columns, rows))
-    return np.column_stack([rows[order], columns[order]]).astype(np.int64)
+# --- answers ---------------------------------------------------------------------------------
 
 
 def _pairs_of_graph(graph: BipartiteGraph) -> Ints:
     rows = np.repeat(np.arange(graph.n_left), graph.left_degrees)
-    return _sorted_pairs(rows, graph.indices.astype(np.int64) + graph.n_left)
-
-
-def _pairs_of_network(graph: MultipartiteGraph) -> Ints:
-    return _sorted_pairs(*graph.to_scipy().nonzero())
+    return sorted_pairs(rows, graph.indices.astype(np.int64) + graph.n_left)
 
 
 def _pairs_of_biadjacency(matrix: "csr_array") -> Ints:
     rows, columns = matrix.nonzero()
-    return _sorted_pairs(rows, columns + matrix.shape[0])
-
-
-def _pairs_of_igraph(graph: Any) -> Ints:
-    edges = np.array(graph.get_edgelist(), dtype=np.int64).reshape(-1, 2)
-    return _sorted_pairs(edges.min(axis=1), edges.max(axis=1))
-
-
-def _different_pairs(own: Ints, other: Ints) -> float:
-    return 0.0 if np.array_equal(own, other) else float("inf")
+    return sorted_pairs(rows, columns + matrix.shape[0])
 
 
 # --- one layer -------------------------------------------------------------------------------
@@ -122,29 +119,6 @@ def _network_edges(masks: MaskSet) -> tuple[int, Ints]:
 # --- both ------------------------------------------------------------------------------------
 
 
-def _igraph_of(nodes: int, edges: Ints) -> Any:
-    """Build an igraph the fast way: an array handed to the constructor is several times slower."""
-    import igraph
-
-    graph = igraph.Graph(nodes)
-    graph.add_edges(edges)
-    return graph
-
-
-def _networkx_of(nodes: int, edges: Ints) -> Any:
-    import networkx
-
-    graph = networkx.Graph()
-    graph.add_nodes_from(range(nodes))
-    graph.add_edges_from(edges.tolist())
-    return graph
-
-
-def _pairs_of_networkx(graph: Any) -> Ints:
-    edges = np.array(graph.edges, dtype=np.int64).reshape(-1, 2)
-    return _sorted_pairs(edges.min(axis=1), edges.max(axis=1))
-
-
 def _layer_passes(layer: LayerMask) -> Iterable[Pass]:
     graph = bipartite(layer)
     return [Pass("read", layer.mask.nbytes), Pass("copy", csr_bytes(graph, weighted=False))]
@@ -165,62 +139,70 @@ LAYER = Task(
             _layer_to_scipy, _pairs_of_biadjacency, work=lambda layer: layer.size, tolerance=0
         ),
         "igraph": Implementation(
-            lambda layer: _igraph_of(*_layer_edges(layer)),
-            _pairs_of_igraph,
+            lambda layer: igraph_of(*_layer_edges(layer)),
+            pairs_of_igraph,
             work=lambda layer: layer.size / 100 + layer.nnz,
             tolerance=0,
         ),
         "networkx": Implementation(
-            lambda layer: _networkx_of(*_layer_edges(layer)),
-            _pairs_of_networkx,
+            lambda layer: networkx_of(*_layer_edges(layer)),
+            pairs_of_networkx,
             work=lambda layer: layer.size / 100 + layer.nnz,
             tolerance=0,
         ),
     },
-    _different_pairs,
+    different_pairs,
     _layer_passes,
 )
 
 NETWORK = Task(
     "a network's channel graph, end to end",
     {
-        "masktopo": Implementation(multipartite, _pairs_of_network, tolerance=0),
+        "masktopo": Implementation(multipartite, pairs_of_network, tolerance=0),
         "scipy block_array": Implementation(
             _network_to_scipy,
-            lambda matrix: _sorted_pairs(*matrix.nonzero()),
+            lambda matrix: sorted_pairs(*matrix.nonzero()),
             work=lambda masks: masks.size,
             tolerance=0,
         ),
         "igraph": Implementation(
-            lambda masks: _igraph_of(*_network_edges(masks)),
-            _pairs_of_igraph,
+            lambda masks: igraph_of(*_network_edges(masks)),
+            pairs_of_igraph,
             work=lambda masks: masks.size / 100 + masks.nnz,
             tolerance=0,
         ),
         "networkx": Implementation(
-            lambda masks: _networkx_of(*_network_edges(masks)),
-            _pairs_of_networkx,
+            lambda masks: networkx_of(*_network_edges(masks)),
+            pairs_of_networkx,
             work=lambda masks: masks.size / 100 + masks.nnz,
             tolerance=0,
         ),
     },
-    _different_pairs,
+    different_pairs,
     _network_passes,
 )
 
 
 def _plan(quick: bool) -> list[Grid]:
     if quick:
-        return grid_of(["tiny-mlp", "mlp", "resnet18"], ["erk"], [0.01, 0.1])
+        return [
+            *grid_of(["tiny-mlp", "mlp", "resnet18"], ["erk"], [0.01, 0.1]),
+            *grid_of(["tiny-resnet", "resnet20"], ["uniform"], [0.02]),
+        ]
     return [
         *grid_of(["tiny-mlp"], ["erk"], [0.1]),
         *grid_of(["mlp", "wrn-28-2", "resnet34"], ["erk"], [0.01, 0.1]),
         *grid_of(["resnet18", "vgg16"], ["erk", "snip"], DENSITIES),
         *grid_of(["vit-b", "decoder-7b"], ["2:4"], [0.5]),
+        *grid_of(["tiny-resnet", "resnet20"], ["uniform"], [0.02, 0.1]),
+        *grid_of(["resnet50"], ["uniform"], [0.1]),
     ]
 
 
 def _cases(grid: Grid, quick: bool) -> Iterator[Case]:
+    if grid.network in TRACED:
+        yield from network_cases.cases(grid)
+        return
     masks = make_masks(shapes_of(grid.network), grid.rule, grid.density).with_weights(None)
     for layer in spread(distinct_layers(masks), 3 if quick else 4):
         yield Case(LAYER, layer_label(grid, layer), grid, layer.nnz, layer)
@@ -230,4 +212,4 @@ def _cases(grid: Grid, quick: bool) -> Iterator[Case]:
         yield Case(NETWORK, label, grid, edges, masks)
 
 
-SUITE = Suite("dense masks to graphs, one layer and end to end", _plan, _cases)
+SUITE = Suite("dense masks to graphs, one layer and end to end, and their metrics", _plan, _cases)
