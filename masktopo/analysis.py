@@ -127,19 +127,19 @@ def analyze(
         weights_used = f"given: {_name_of(weights)}"
     elif not masks.has_weights:
         weights_used = "none, or not for every layer"
-    if model is not None or wiring is not None or encoding == "unrolled":
-        wiring = find_wiring(masks, model=model, example_input=example_input, wiring=wiring)
+    known = {"model": model, "example_input": example_input, "wiring": wiring}
+    if encoding == "unrolled" or any(value is not None for value in known.values()):
+        wiring = find_wiring(masks, **known)
         masks = completed(masks, wiring)
-    origin = None if reference is None else load_masks(reference, allow_dense=True)
     subject = Subject(
         masks,
-        "channel" if encoding == "channel" else "rolled",
-        convention,
-        origin,
-        certify,
-        threads,
-        wiring,
-        "unrolled" if encoding == "unrolled" else "channel",
+        encoding="channel" if encoding == "channel" else "rolled",
+        convention=convention,
+        reference=None if reference is None else load_masks(reference, allow_dense=True),
+        certify=certify,
+        threads=threads,
+        wiring=wiring,
+        network_encoding="unrolled" if encoding == "unrolled" else "channel",
     )
     found = [_only(family, family.compute(subject), wanted) for family, wanted in families]
     compared = "no null model"
@@ -154,7 +154,7 @@ def analyze(
         "network_encoding": subject.network_encoding,
         "convention": convention,
         "weights": weights_used,
-        "reference": "origin" if origin is None else origin.source,
+        "reference": "origin" if subject.reference is None else subject.reference.source,
         "against": compared,
     }
     return make_report(list(masks), found, settings)
