@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from masktopo.cli.main import build_parser
+from masktopo.graphs.tracing.registry import OPERATIONS
 from masktopo.metrics.registry import FAMILIES
 from masktopo.networks import NETWORKS
 from masktopo.pruning import METHODS
@@ -40,7 +41,7 @@ def run_page(text):
 @pytest.mark.parametrize("name", [n for n, p in PAGES.items() if "```python" in p.read_text()])
 def test_code_runs_as_it_stands(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    registries = (FAMILIES, METHODS, NETWORKS)
+    registries = (FAMILIES, METHODS, NETWORKS, OPERATIONS)
     before = [dict(registry) for registry in registries]
     try:
         run_page(PAGES[name].read_text())
