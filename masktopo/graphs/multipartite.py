@@ -401,7 +401,7 @@ def multipartite(
     check_choice("representation", representation, REPRESENTATIONS)
     masks = _load(source)
     wiring = find_wiring(masks, model=model, example_input=example_input, wiring=wiring)
-    completed(masks, wiring)
+    masks = completed(masks, wiring)
     return network_graph(masks, wiring, encoding=encoding, representation=representation)
 
 

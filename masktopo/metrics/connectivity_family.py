@@ -1,14 +1,12 @@
 """The family `connectivity`: connectivity of the end-to-end graph as columns."""
 
-from dataclasses import asdict, fields
-
-import numpy as np
+from dataclasses import fields
 
 from masktopo.errors import WiringError
 from masktopo.metrics.connectivity import ConnectivityMetrics, connectivity_metrics
 from masktopo.metrics.dead_ends import DeadEnds
 from masktopo.metrics.family import Family, Findings, Subject
-from masktopo.metrics.network import notes_on_wiring
+from masktopo.metrics.network import layer_columns, notes_on_wiring, unwired
 
 __all__ = ["CONNECTIVITY"]
 
@@ -21,20 +19,12 @@ def _connectivity(subject: Subject) -> Findings:
     try:
         graph = subject.network_graph
     except WiringError as error:
-        return Findings(
-            layers={n: np.full(len(subject.masks), np.nan) for n in CONNECTIVITY.layer_metrics},
-            network=dict.fromkeys(CONNECTIVITY.network_metrics, float("nan")),
-            notes=(f"No end-to-end metrics: {error}.",),
-        )
+        return unwired(CONNECTIVITY, subject, error)
     small = graph.n_nodes <= MOST_NODES
     found = connectivity_metrics(graph, eigenvalues=small)
-    absent = dict.fromkeys(CONNECTIVITY.layer_metrics, np.nan)
-    rows = [
-        asdict(found.layers[name]) if name in found.layers else absent for name in subject.masks
-    ]
     skipped = () if small else (LEFT_OUT,)
     return Findings(
-        layers={name: np.array([row[name] for row in rows]) for name in CONNECTIVITY.layer_metrics},
+        layers=layer_columns(subject.masks, found.layers, CONNECTIVITY.layer_metrics),
         network={name: getattr(found, name) for name in CONNECTIVITY.network_metrics},
         notes=notes_on_wiring(graph) + found.notes + skipped,
     )

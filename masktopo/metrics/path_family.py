@@ -1,13 +1,13 @@
 """The family `paths`: path metrics as columns, where the wiring is known."""
 
-from dataclasses import asdict, fields
+from dataclasses import fields
 
 import numpy as np
 
 from masktopo.errors import WiringError
 from masktopo.metrics.family import Family, Findings, Subject
 from masktopo.metrics.min_cut import min_cut
-from masktopo.metrics.network import notes_on_wiring
+from masktopo.metrics.network import layer_columns, notes_on_wiring, unwired
 from masktopo.metrics.path_lengths import path_lengths
 from masktopo.metrics.paths import LayerPaths, PathMetrics, path_metrics
 
@@ -19,18 +19,10 @@ def _paths(subject: Subject) -> Findings:
     try:
         graph = subject.network_graph
     except WiringError as error:
-        return Findings(
-            layers={name: np.full(len(subject.masks), np.nan) for name in PATHS.layer_metrics},
-            network=dict.fromkeys(PATHS.network_metrics, float("nan")),
-            notes=(f"No end-to-end metrics: {error}.",),
-        )
+        return unwired(PATHS, subject, error)
     found, lengths = path_metrics(graph), path_lengths(graph)
     cut, cut_noskip = min_cut(graph), min_cut(graph, skips=False)
     bottleneck = cut.layer or found.broken_at
-    absent = dict.fromkeys(LAYER_SUMS, np.nan)
-    rows = [
-        asdict(found.layers[name]) if name in found.layers else absent for name in subject.masks
-    ]
     notes = notes_on_wiring(graph)
     if found.broken_at is not None:
         notes += (f"No path leads through the network: the flow breaks at {found.broken_at}.",)
@@ -38,7 +30,7 @@ def _paths(subject: Subject) -> Findings:
         notes += (f"Of the minimum cut nearest the input, most is at {cut.layer}.",)
     return Findings(
         layers={
-            **{name: np.array([row[name] for row in rows]) for name in LAYER_SUMS},
+            **layer_columns(subject.masks, found.layers, LAYER_SUMS),
             # A column instead of a name, so that the network's entries are all numbers.
             "min_cut_layer": np.array([name == bottleneck for name in subject.masks]),
         },
