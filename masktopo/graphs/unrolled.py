@@ -39,21 +39,15 @@ def unrolled_edges(layer: LayerMask, geometry: Geometry) -> Edges:
     """
     first, taps, outputs, weight = _entries(layer, geometry)
     z, y, x = (axis.outputs() for axis in geometry.axes)
-    rows = geometry.n_in * geometry.plane_in
-    indptr = np.zeros(rows * geometry.positions + 1, np.int64)
-    by_tap = np.zeros(x.shape[1], np.int64)
-    unroll.count_unrolled(first, taps, z, y, x, by_tap, indptr[: rows + 1])
-    if geometry.positions > 1:
-        indptr[rows + 1 :] = np.tile(indptr[1 : rows + 1], geometry.positions - 1)
-    np.cumsum(indptr, out=indptr)
-    indices = np.empty(int(indptr[-1]), np.uint32)
-    values = np.empty(0 if layer.weight is None else indices.size, weight.dtype)
-    scratch = np.empty((2, int(np.diff(first).max(initial=0))), np.int64)
+    indptr = np.zeros(geometry.size_in + 1, np.int64)
+    room = outputs.size * geometry.positions * min(geometry.plane_in, geometry.plane_out)
+    indices = np.empty(room, np.uint32)
+    values = np.empty(0 if layer.weight is None else room, weight.dtype)
+    row = np.empty((int(np.diff(first).max(initial=0)), 3), np.int64)
     lengths = [axis.n_out for axis in geometry.axes]
     shape = np.array([geometry.positions, geometry.n_out, *lengths], np.int64)
-    unroll.fill_unrolled(
-        first, taps, outputs, weight, z, y, x, shape, scratch[0], scratch[1], indices, values
-    )
+    unroll.fill_unrolled(first, taps, outputs, weight, z, y, x, shape, row, indptr, indices, values)
+    indices, values = indices[: indptr[-1]], values[: indptr[-1]]
     return Edges(
         geometry.size_in,
         geometry.size_out,

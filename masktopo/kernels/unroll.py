@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from masktopo._numba import kernel
 
-__all__ = ["count_unrolled", "fill_unrolled", "sort_entries"]
+__all__ = ["fill_unrolled", "sort_entries"]
 
 
 @kernel
@@ -57,40 +57,6 @@ def sort_entries(
 
 
 @kernel
-def count_unrolled(
-    first: NDArray[np.int64],
-    taps: NDArray[np.int64],
-    outputs_z: NDArray[np.int64],
-    outputs_y: NDArray[np.int64],
-    outputs_x: NDArray[np.int64],
-    by_tap: NDArray[np.int64],
-    indptr: NDArray[np.int64],
-) -> None:
-    """Write the number of edges of each element of one position, behind the first place.
-
-    `first` points to each channel's weights, `taps` holds ``(z, y, x)`` of each, `by_tap` is
-    scratch for one number a tap of the last axis. O(elements * taps of the last axis + rows of
-    elements * weights of their channel).
-    """
-    slot = 1
-    for channel in range(first.size - 1):
-        for z in range(outputs_z.shape[0]):
-            for y in range(outputs_y.shape[0]):
-                for tap in range(by_tap.size):
-                    by_tap[tap] = 0
-                for entry in range(first[channel], first[channel + 1]):
-                    if outputs_z[z, taps[entry, 0]] >= 0 and outputs_y[y, taps[entry, 1]] >= 0:
-                        by_tap[taps[entry, 2]] += 1
-                for x in range(outputs_x.shape[0]):
-                    count = 0
-                    for tap in range(by_tap.size):
-                        if outputs_x[x, tap] >= 0:
-                            count += by_tap[tap]
-                    indptr[slot] = count
-                    slot += 1
-
-
-@kernel
 def fill_unrolled(
     first: NDArray[np.int64],
     taps: NDArray[np.int64],
@@ -100,19 +66,22 @@ def fill_unrolled(
     outputs_y: NDArray[np.int64],
     outputs_x: NDArray[np.int64],
     shape: NDArray[np.int64],
-    base: NDArray[np.int64],
-    entries: NDArray[np.int64],
+    row: NDArray[np.int64],
+    indptr: NDArray[np.int64],
     indices: NDArray[np.uint32],
     values: NDArray[np.floating],
 ) -> None:
-    """Write output elements and weights of every element of every position, in order.
+    """Write row ends, output elements and weights of every element of every position, in order.
 
-    `shape` holds positions, output channels and the output's three lengths; `base` and `entries`
-    are scratch for one number a weight of a channel; `values` is empty where weights are unknown.
+    `first` points to each channel's weights, `taps` holds ``(z, y, x)`` of each. `shape` holds
+    positions, output channels and the output's three lengths; `row` is scratch of three numbers
+    a weight of a channel; `values` is empty where weights are unknown. One pass, without counting
+    first: `indices` and `values` have room for every weight at every place of the smaller plane.
     O(elements * weights of their channel).
     """
     weighted = values.size > 0
     slot = np.uint64(0)
+    element = 1
     for position in range(shape[0]):
         for channel in range(first.size - 1):
             for z in range(outputs_z.shape[0]):
@@ -123,14 +92,18 @@ def fill_unrolled(
                         to_y = outputs_y[y, taps[entry, 1]]
                         if to_z >= 0 and to_y >= 0:
                             plane = position * shape[1] + outputs[entry]
-                            base[held] = ((plane * shape[2] + to_z) * shape[3] + to_y) * shape[4]
-                            entries[held] = entry
+                            line = (plane * shape[2] + to_z) * shape[3] + to_y
+                            row[held, 0] = line * shape[4]
+                            row[held, 1] = taps[entry, 2]
+                            row[held, 2] = entry
                             held += 1
                     for x in range(outputs_x.shape[0]):
                         for at in range(held):
-                            to_x = outputs_x[x, taps[entries[at], 2]]
+                            to_x = outputs_x[x, row[at, 1]]
                             if to_x >= 0:
-                                indices[slot] = base[at] + to_x
+                                indices[slot] = row[at, 0] + to_x
                                 if weighted:
-                                    values[slot] = weight[entries[at]]
+                                    values[slot] = weight[row[at, 2]]
                                 slot += np.uint64(1)
+                        indptr[element] = slot
+                        element += 1
