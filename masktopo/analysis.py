@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from masktopo._check import check_choice, check_count
 from masktopo._random import Rng
+from masktopo._threads import limited_blas
 from masktopo.graphs.fitting import completed
 from masktopo.graphs.multipartite import find_wiring
 from masktopo.graphs.wiring import Wiring
@@ -83,7 +84,8 @@ def analyze(
         Prove that singular values are the two largest, multiplicity included, by dense linear
         algebra; slow for layers whose shorter side has thousands of nodes.
     threads : int
-        Threads that share the layers, or the draws. The numbers do not depend on it.
+        Threads that share the layers, or the draws; linear algebra takes no more either. The
+        numbers do not depend on it.
 
     Returns
     -------
@@ -141,12 +143,13 @@ def analyze(
         wiring=wiring,
         network_encoding="unrolled" if encoding == "unrolled" else "channel",
     )
-    found = [_only(family, family.compute(subject), wanted) for family, wanted in families]
     compared = "no null model"
-    if against is not None:
-        table = null_table(subject, families, against=against, n=draws, rng=rng)
-        found.append(null_findings(table, list(masks)))
-        compared = f"{against}, {draws} draws, seed {table.attrs['seed']}"
+    with limited_blas(threads):
+        found = [_only(family, family.compute(subject), wanted) for family, wanted in families]
+        if against is not None:
+            table = null_table(subject, families, against=against, n=draws, rng=rng)
+            found.append(null_findings(table, list(masks)))
+            compared = f"{against}, {draws} draws, seed {table.attrs['seed']}"
     settings = {
         "source": masks.source,
         "digest": masks.digest,

@@ -1,8 +1,9 @@
 from threading import current_thread
 
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from masktopo._threads import map_threads
+from masktopo._threads import limited_blas, map_threads
 
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
@@ -37,3 +38,13 @@ def test_an_error_ends_the_work_and_is_raised(threads):
     with pytest.raises(ValueError, match="item 99"):
         map_threads(fail, range(100), threads, cost=float)
     assert len(begun) <= threads
+
+
+def test_blas_takes_no_more_threads_than_asked_for():
+    def blas_threads():
+        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+    with threadpool_limits(limits=2, user_api="blas"):
+        with limited_blas(1):
+            assert blas_threads() == {1}
+        assert blas_threads() == {2}

@@ -40,7 +40,7 @@ def subtract(
 
 @summing_kernel
 def combine(
-    basis: NDArray[np.float64], factors: NDArray[np.float64], scratch: NDArray[np.float64]
+    basis: NDArray[np.floating], factors: NDArray[np.float64], scratch: NDArray[np.float64]
 ) -> None:
     """Overwrite the first rows of the basis by ``factors @ basis``. O(size of factors n).
 
@@ -91,7 +91,7 @@ def _inner(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
 
 
 @summing_kernel
-def _add(factor: float, vector: NDArray[np.float64], sums: NDArray[np.float64]) -> None:
+def _add(factor: float, vector: NDArray[np.floating], sums: NDArray[np.float64]) -> None:
     """Add a multiple of a vector. O(n)."""
     for place in range(vector.size):
         sums[place] += factor * vector[place]

@@ -66,11 +66,11 @@ def graph_spectrum(product: Product, n: int, *, tolerance: float = 1e-6) -> Grap
     """
     if n == 0:
         return GraphSpectrum(math.nan, math.nan, 0.0)
-    strengths = product(np.ones(n))
+    strengths, scratch = product(np.ones(n)), np.empty(n)
 
     def laplacian(vector: Floats) -> Floats:
         found = product(vector)
-        return np.subtract(strengths * vector, found, out=found)
+        return np.subtract(np.multiply(strengths, vector, out=scratch), found, out=found)
 
     top = top_eigenvalues(laplacian, n, 1, tolerance=tolerance)
     radius = float(top.values[0])

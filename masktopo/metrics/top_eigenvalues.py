@@ -64,7 +64,8 @@ def top_eigenvalues(
         At least `count`.
     count : int
     tolerance : float
-        Largest residual, relative to the first value.
+        Largest residual, relative to the first value: 1e-6 or more, since the space is kept in
+        single precision.
 
     Returns
     -------
@@ -77,8 +78,9 @@ def top_eigenvalues(
     those before: from one start alone, a Krylov space holds every eigenvalue once. The starts are
     the same in every call. A step takes one product and O(n): the vectors stay orthogonal by
     themselves until an eigenvector has converged to rounding (Paige), and the iteration ends long
-    before. The space is kept, in at most 256 MB or 20 vectors, for the eigenvector; when it is
-    full, it starts anew from the best vector so far. The residuals are those of the final
+    before. The space is kept in float32, in at most 256 MB or 20 vectors, for the eigenvector,
+    which it gives to 1e-7, while the iteration itself is in float64; when it is full, it starts
+    anew from the best vector so far. The residuals are those of the final
     vectors, computed from a further product.
 
     References
@@ -98,9 +100,11 @@ def top_eigenvalues(
     found = np.empty((count, n))
     rng, memory, norm = np.random.default_rng(0), np.zeros(n), 0.0
     values, errors = np.empty((2, count))
+    most = max(MOST_BYTES // (4 * n), LEAST_ROWS)
+    rows = np.empty((min(most, MOST_STEPS, n), n), np.float32)
     for which in range(count):
         start = rng.standard_normal(n) / np.sqrt(n) + MEMORY * memory
-        space = _Krylov(multiply, found[:which], tolerance, norm)
+        space = _Krylov(multiply, rows, found[:which], tolerance, norm)
         found[which], memory = space.top(start)
         norm = space.norm
         product = multiply(found[which])
@@ -111,14 +115,18 @@ def top_eigenvalues(
 
 
 class _Krylov:
-    """Krylov spaces orthogonal to the eigenvectors found before."""
+    """Krylov spaces orthogonal to the eigenvectors found before, kept in `rows`."""
 
     def __init__(
-        self, multiply: Callable[[Floats], Floats], found: Floats, tolerance: float, norm: float
+        self,
+        multiply: Callable[[Floats], Floats],
+        rows: NDArray[np.float32],
+        found: Floats,
+        tolerance: float,
+        norm: float,
     ) -> None:
-        n = found.shape[1]
-        self.multiply, self.found, self.tolerance, self.norm = multiply, found, tolerance, norm
-        self.rows = np.empty((min(max(MOST_BYTES // (8 * n), LEAST_ROWS), MOST_STEPS, n), n))
+        self.multiply, self.rows, self.found = multiply, rows, found
+        self.tolerance, self.norm = tolerance, norm
 
     def top(self, start: Floats) -> tuple[Floats, Floats]:
         """Return the unit vector of the largest eigenvalue, and the one that came next to it."""
@@ -129,8 +137,9 @@ class _Krylov:
             kernels.combine(
                 self.rows[: weights.shape[1]], weights, np.empty((len(weights), SCRATCH))
             )
-            start = self.rows[0] / np.linalg.norm(self.rows[0])
-            following = self.rows[1].copy() if len(weights) > 1 else np.zeros_like(start)
+            start = self.rows[0].astype(np.float64)
+            start /= np.linalg.norm(start)
+            following = self.rows[1].astype(np.float64) if len(weights) > 1 else 0 * start
             done = done or steps >= MOST_STEPS
         return start, following
 
@@ -138,10 +147,11 @@ class _Krylov:
         """Span a space; return its two best vectors as weights of the rows, and if it will do."""
         diagonal, beside = np.zeros((2, len(self.rows)))
         self._orthogonalise(start)
-        np.divide(start, np.linalg.norm(start), out=self.rows[0])
+        row = before = start / np.linalg.norm(start)
         for size in range(1, len(self.rows) + 1):
-            row, image = self.rows[size - 1], self.multiply(self.rows[size - 1])
-            before, carry = (self.rows[size - 2], beside[size - 2]) if size > 1 else (row, 0.0)
+            self.rows[size - 1] = row
+            image = self.multiply(row)
+            carry = beside[size - 2] if size > 1 else 0.0
             diagonal[size - 1] = kernels.recur(image, row, before, carry)
             leaving = kernels.leave(image, row, diagonal[size - 1])
             if len(self.found):
@@ -155,7 +165,7 @@ class _Krylov:
                 if last or error <= 0.9 * self.tolerance * self.norm:
                     return weights, size < len(self.rows) or error <= self.tolerance * self.norm
             beside[size - 1] = leaving
-            np.divide(image, leaving, out=self.rows[size])
+            before, row = row, np.divide(image, leaving, out=image)
         raise AssertionError("a space ends at its last row")
 
     def _best(self, diagonal: Floats, beside: Floats, leaving: float) -> tuple[Floats, float]:
