@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from masktopo._numba import summing_kernel
 
-__all__ = ["combine", "leave", "project", "recur", "subtract"]
+__all__ = ["combine", "leave", "project", "recur", "settle", "subtract"]
 
 CHUNK = 1024
 
@@ -79,6 +79,14 @@ def leave(image: NDArray[np.float64], row: NDArray[np.float64], factor: float) -
         image[place] = left
         total += left * left
     return float(np.sqrt(total))
+
+
+@summing_kernel
+def settle(vector: NDArray[np.float64], length: float, row: NDArray[np.floating]) -> None:
+    """Divide the vector by its length, and copy it to a row of the basis. O(n)."""
+    for place in range(vector.size):
+        vector[place] /= length
+        row[place] = vector[place]
 
 
 @summing_kernel

@@ -147,11 +147,11 @@ class _Krylov:
         """Span a space; return its two best vectors as weights of the rows, and if it will do."""
         diagonal, beside = np.zeros((2, len(self.rows)))
         self._orthogonalise(start)
-        row = before = start / np.linalg.norm(start)
+        row = before = start
+        carry, leaving = 0.0, float(np.linalg.norm(start))
         for size in range(1, len(self.rows) + 1):
-            self.rows[size - 1] = row
+            kernels.settle(row, leaving, self.rows[size - 1])
             image = self.multiply(row)
-            carry = beside[size - 2] if size > 1 else 0.0
             diagonal[size - 1] = kernels.recur(image, row, before, carry)
             leaving = kernels.leave(image, row, diagonal[size - 1])
             if len(self.found):
@@ -164,8 +164,8 @@ class _Krylov:
                 # A little less, since the error that is reported is computed anew.
                 if last or error <= 0.9 * self.tolerance * self.norm:
                     return weights, size < len(self.rows) or error <= self.tolerance * self.norm
-            beside[size - 1] = leaving
-            before, row = row, np.divide(image, leaving, out=image)
+            beside[size - 1] = carry = leaving
+            before, row = row, image
         raise AssertionError("a space ends at its last row")
 
     def _best(self, diagonal: Floats, beside: Floats, leaving: float) -> tuple[Floats, float]:
