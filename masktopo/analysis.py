@@ -1,19 +1,24 @@
 """From masks to a report: the one call that most users make."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from masktopo import __version__
 from masktopo._check import check_choice, check_count
+from masktopo._progress import shows_progress
 from masktopo._random import Rng
 from masktopo._threads import limited_blas
 from masktopo.graphs.fitting import completed
 from masktopo.graphs.multipartite import find_wiring
 from masktopo.graphs.wiring import Wiring
+from masktopo.layerwise import PartialFile, fingerprint, measure_in_turn
 from masktopo.masks.load import load_masks
 from masktopo.metrics.conventions import CONVENTIONS
-from masktopo.metrics.family import Family, Findings, Subject
+from masktopo.metrics.family import Family, Findings, Subject, layerwise_findings
 from masktopo.metrics.null_masks import NULL_MODELS
-from masktopo.metrics.nulls import null_findings, null_table
+from masktopo.metrics.nulls import Wanted, null_findings, null_table
 from masktopo.metrics.registry import requested
 from masktopo.report import TopologyReport, make_report
 
@@ -42,6 +47,8 @@ def analyze(
     allow_dense: bool = False,
     certify: bool = False,
     threads: int = 1,
+    partial: str | PathLike[str] | None = None,
+    progress: bool | None = None,
 ) -> TopologyReport:
     """Measure the topology of a network's masks, layer by layer and end to end.
 
@@ -86,6 +93,11 @@ def analyze(
     threads : int
         Threads that share the layers, or the draws; linear algebra takes no more either. The
         numbers do not depend on it.
+    partial : path, optional
+        A file for what is found of each layer, as it is found. An analysis that was stopped goes
+        on from it. For large files, whose layers are read and measured one after the other.
+    progress : bool, optional
+        Whether large files show a bar; by default where standard error is a terminal.
 
     Returns
     -------
@@ -143,13 +155,6 @@ def analyze(
         wiring=wiring,
         network_encoding="unrolled" if encoding == "unrolled" else "channel",
     )
-    compared = "no null model"
-    with limited_blas(threads):
-        found = [_only(family, family.compute(subject), wanted) for family, wanted in families]
-        if against is not None:
-            table = null_table(subject, families, against=against, n=draws, rng=rng)
-            found.append(null_findings(table, list(masks)))
-            compared = f"{against}, {draws} draws, seed {table.attrs['seed']}"
     settings = {
         "source": masks.source,
         "digest": masks.digest,
@@ -158,8 +163,21 @@ def analyze(
         "convention": convention,
         "weights": weights_used,
         "reference": "origin" if subject.reference is None else subject.reference.source,
-        "against": compared,
+        "against": "no null model",
     }
+    with limited_blas(threads):
+        if partial is None and not masks.is_on_demand:
+            found = [family.compute(subject) for family, _ in families]
+        else:
+            path = None if partial is None else Path(partial)
+            identity = {**settings, **_further_identity(subject, families, path)}
+            file = PartialFile(path, identity)
+            found = _in_turn(subject, [family for family, _ in families], file, progress)
+        found = [_only(*each) for each in zip(families, found, strict=True)]
+        if against is not None:
+            table = null_table(subject, families, against=against, n=draws, rng=rng)
+            found.append(null_findings(table, list(masks)))
+            settings["against"] = f"{against}, {draws} draws, seed {table.attrs['seed']}"
     return make_report(list(masks), found, settings)
 
 
@@ -212,10 +230,38 @@ def _name_of(weights: Any) -> str:
     return str(weights) if isinstance(weights, str) else type(weights).__name__
 
 
-def _only(family: Family, found: Findings, wanted: frozenset[str]) -> Findings:
+def _further_identity(subject: Subject, families: Wanted, partial: Path | None) -> dict[str, str]:
+    """Return what beside its settings makes an analysis the same analysis."""
+    reference = subject.reference
+    return {
+        "masktopo": __version__,
+        "metrics": ", ".join(family.name for family, _ in families),
+        "certify": str(subject.certify),
+        "reference": "origin" if reference is None else reference.digest,
+        "files": fingerprint(subject.masks.source, without=partial),
+    }
+
+
+def _in_turn(
+    subject: Subject, families: Sequence[Family], partial: PartialFile, progress: bool | None
+) -> list[Findings]:
+    """Measure one layer after the other where that is possible."""
+    layerwise = [family for family in families if family.layerwise]
+    measured = measure_in_turn(subject, layerwise, partial, progress=shows_progress(progress))
+    return [
+        layerwise_findings(family, subject, measured[family.name])
+        if family.layerwise
+        else family.compute(subject)
+        for family in families
+    ]
+
+
+def _only(request: tuple[Family, frozenset[str]], found: Findings) -> Findings:
     """Keep the metrics that were asked for, in the family's order."""
+    family, wanted = request
     return Findings(
         layers={name: found.layers[name] for name in family.layer_metrics if name in wanted},
         network={name: found.network[name] for name in family.network_metrics if name in wanted},
         notes=found.notes,
+        remarks=found.remarks,
     )

@@ -125,7 +125,7 @@ def make_report(
     for findings in found:
         columns.update(findings.layers)
         network.update(findings.network)
-        notes.extend(findings.notes)
+        notes.extend(findings.sentences)
     layers = pd.DataFrame(columns, index=pd.Index(names, name="layer"))
     series = pd.Series(network, name="network", dtype=_common_dtype(network))
     return TopologyReport(layers, series, tuple(dict.fromkeys(notes)), dict(settings))

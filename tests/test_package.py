@@ -19,12 +19,12 @@ HEAVY = ["torch", "matplotlib", "igraph", "numba", "pandas", "scipy"]
 
 # A module imports only from its own layer and from those to the left of it.
 LAYERS = (
-    ("errors", "_check", "_random", "_numba", "_files", "_progress", "_threads"),
+    ("errors", "_check", "_random", "_numba", "_files", "_lines", "_progress", "_threads"),
     ("masks",),
     ("kernels",),
     ("graphs",),
     ("metrics",),
-    ("report", "page", "pictures", "analysis", "comparison", "_warmup"),
+    ("report", "page", "pictures", "layerwise", "analysis", "comparison", "_warmup"),
     ("data",),
     ("networks",),
     ("pruning",),

@@ -41,7 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-o",
         "--out",
         type=Path,
-        help="write the report: .html, .json, .csv or .parquet (a folder for several files)",
+        help="write the report: .html, .json, .csv or .parquet (a folder for several files); "
+        "with it, the analysis of a large file goes on where it was stopped",
     )
     parser.add_argument("--metrics", default="all", help="families or metrics, comma-separated")
     parser.add_argument(
@@ -54,31 +55,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--certify", action="store_true", help="prove the singular values")
     parser.add_argument("--against", help="null model: shuffle or degree; adds z-scores")
     parser.add_argument("--threads", type=int, default=1, help="threads (default 1)")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar for large files")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Analyze every file, print its tables, and write what was asked for."""
     from masktopo.analysis import analyze
+    from masktopo.masks.load import load_masks
 
     targets = _targets(arguments.out, arguments.files)
     wiring = given_wiring(arguments)
     for file, target in zip(arguments.files, targets, strict=True):
+        masks = load_masks(file, allow_dense=arguments.allow_dense)
+        partial = _partial(target) if masks.is_on_demand else None
         report = analyze(
-            file,
+            masks,
             metrics=arguments.metrics.split(","),
             encoding=arguments.encoding,
             wiring=wiring,
             convention=arguments.convention,
             weights=arguments.weights,
-            allow_dense=arguments.allow_dense,
             certify=arguments.certify,
             against=arguments.against,
             threads=arguments.threads,
+            partial=partial,
+            progress=False if arguments.quiet else None,
         )
         print(describe(report))
         if target is not None:
             getattr(report, WRITERS[target.suffix])(target)
             print(f"\nwritten: {target}")
+        if partial is not None:
+            partial.unlink()
+
+
+def _partial(target: Path | None) -> Path | None:
+    """Name the file that keeps what was found of a large checkpoint until its report is written."""
+    return None if target is None else target.with_name(f"{target.name}.partial")
 
 
 def _targets(out: Path | None, files: list[str]) -> list[Path | None]:

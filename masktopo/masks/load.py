@@ -126,7 +126,8 @@ def _of_file(file: OpenedFile, allow_dense: bool) -> tuple[MaskSet, Layers, bool
             layers = [layer.summary() for layer in stored]
             totals = sum(layer.nnz for layer in layers), sum(layer.size for layer in layers)
             readers = [(layer.name, layer.read) for layer in stored]
-            masks = MaskSet.on_demand(readers, source=source, totals=totals)
+            known = all(layer.weight is not None for layer in stored)
+            masks = MaskSet.on_demand(readers, source=source, totals=totals, has_weights=known)
     if not allow_dense and not stated:
         check_pruned(layers, source)
     return masks, layers, stated

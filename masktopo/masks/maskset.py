@@ -45,7 +45,7 @@ class MaskSet(Mapping[str, LayerMask]):
     (3, 0.333, ['fc'])
     """
 
-    __slots__ = ("_digest", "_layers", "_readers", "_totals", "source")
+    __slots__ = ("_digest", "_has_weights", "_layers", "_readers", "_totals", "source")
 
     def __init__(self, layers: Iterable[LayerMask], *, source: str = "memory") -> None:
         self._layers: dict[str, LayerMask] = {}
@@ -57,6 +57,7 @@ class MaskSet(Mapping[str, LayerMask]):
         self.source = source
         self._digest: str | None = None
         self._totals: tuple[int, int] | None = None
+        self._has_weights: bool | None = None
 
     @classmethod
     def on_demand(
@@ -65,6 +66,7 @@ class MaskSet(Mapping[str, LayerMask]):
         *,
         source: str,
         totals: tuple[int, int] | None = None,
+        has_weights: bool | None = None,
     ) -> "MaskSet":
         """Make a set that holds no layer, and reads one each time that it is asked for.
 
@@ -76,6 +78,8 @@ class MaskSet(Mapping[str, LayerMask]):
             What the masks are read from.
         totals : (int, int), optional
             `nnz` and `size`, where they are known.
+        has_weights : bool, optional
+            Whether every layer will have its weights, where that is known.
 
         Examples
         --------
@@ -89,7 +93,7 @@ class MaskSet(Mapping[str, LayerMask]):
             if name in masks._readers:
                 raise MaskError(f"{source}: two layers are named {name!r}")
             masks._readers[name] = reader
-        masks._totals = totals
+        masks._totals, masks._has_weights = totals, has_weights
         return masks
 
     @property
@@ -145,7 +149,9 @@ class MaskSet(Mapping[str, LayerMask]):
     @property
     def has_weights(self) -> bool:
         """Whether the weights of every layer are known."""
-        return all(layer.weight is not None for layer in self.values())
+        if self._has_weights is None:
+            self._has_weights = all(layer.weight is not None for layer in self.values())
+        return self._has_weights
 
     @property
     def digest(self) -> str:
@@ -153,8 +159,9 @@ class MaskSet(Mapping[str, LayerMask]):
         if self._digest is None:
             total = hashlib.sha256()
             for name in sorted(self):
-                total.update(f"{name}\0{self[name].shape}\0".encode())
-                total.update(np.packbits(self[name].mask, bitorder="little").tobytes())
+                layer = self[name]
+                total.update(f"{name}\0{layer.shape}\0".encode())
+                total.update(np.packbits(layer.mask, bitorder="little").data)
             self._digest = total.hexdigest()
         return self._digest
 

@@ -41,5 +41,6 @@ CONNECTIVITY = Family(
     network_metrics=tuple(
         field.name for field in fields(ConnectivityMetrics) if field.name not in ("layers", "notes")
     ),
-    compute=_connectivity,
+    measure=_connectivity,
+    layerwise=False,
 )

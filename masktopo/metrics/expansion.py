@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from masktopo._check import join_names
 from masktopo._random import Rng, root_seed
 from masktopo.graphs.bipartite import BipartiteGraph
 from masktopo.metrics.expansion_band import band_inverse
@@ -247,28 +246,29 @@ def _expansion(subject: Subject) -> Findings:
         name: np.array([getattr(layer, name) for layer in found], dtype=np.float64)
         for name in EXPANSION.layer_metrics
     }
-    return Findings(layers=columns, notes=_notes(list(subject.masks), found))
+    names = list(subject.masks)
+    return Findings(
+        layers=columns,
+        remarks={
+            DISCONNECTED_LAYERS: [
+                name
+                for name, layer in zip(names, found, strict=True)
+                if not layer.connected and not np.isnan(layer.t2)
+            ],
+            BY_LANCZOS: [
+                name for name, layer in zip(names, found, strict=True) if not layer.certain
+            ],
+        },
+    )
 
 
-def _notes(names: list[str], found: list[Expansion]) -> tuple[str, ...]:
-    notes = []
-    apart = [
-        name
-        for name, layer in zip(names, found, strict=True)
-        if not layer.connected and not np.isnan(layer.t2)
-    ]
-    if apart:
-        notes.append(
-            "Conductance and edge expansion are 0 where a layer's graph is disconnected: "
-            f"{join_names(apart)}."
-        )
-    if not all(layer.certain for layer in found):
-        unsure = [name for name, layer in zip(names, found, strict=True) if not layer.certain]
-        notes.append(
-            "Lower bounds of expansion that rest on a Lanczos run fail for one random start in "
-            f"10^12: {join_names(unsure)}."
-        )
-    return tuple(notes)
+DISCONNECTED_LAYERS = (
+    "Conductance and edge expansion are 0 where a layer's graph is disconnected: {}."
+)
+
+BY_LANCZOS = (
+    "Lower bounds of expansion that rest on a Lanczos run fail for one random start in 10^12: {}."
+)
 
 
 EXPANSION = Family(
@@ -283,5 +283,5 @@ EXPANSION = Family(
         "expansion_ratio",
     ),
     network_metrics=(),
-    compute=_expansion,
+    measure=_expansion,
 )

@@ -1,23 +1,28 @@
-"""What a metric family is: columns, and one function that computes them.
+"""What a metric family is: columns, and the functions that compute them.
 
-Every family has one signature: ``compute(subject) -> Findings``. A family is added by one file
-and one line in the registry.
+Every family has one signature: ``measure(subject) -> Findings``. Where a layer's numbers depend on
+that layer alone, `measure` takes any layers of a network, and ``summarise(subject, columns)`` says
+what they come to. A family is added by one file and one line in the registry.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from masktopo._check import join_names
 from masktopo.graphs.bipartite import BipartiteGraph, bipartite_graphs
 from masktopo.graphs.multipartite import MultipartiteGraph, find_wiring, network_graph
 from masktopo.graphs.wiring import Wiring
 from masktopo.masks.maskset import MaskSet
 
-__all__ = ["Family", "Findings", "Subject"]
+__all__ = ["Columns", "Family", "Findings", "Subject", "layerwise_findings", "mean_with_zeros"]
+
+Columns = Mapping[str, NDArray[Any]]
+"""Column name to one value a layer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,11 +83,26 @@ class Findings:
     network : mapping of str to float, int or str
     notes : tuple of str
         What the reader of the numbers must know, in whole sentences.
+    remarks : mapping of str to sequence of str
+        Notes on single layers: a sentence with ``{}`` in the place of the layers' names, to the
+        names. Empty ones are left out of a report.
     """
 
-    layers: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    layers: Columns = field(default_factory=dict)
     network: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    remarks: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """All notes, those on single layers last."""
+        named = (text.format(join_names(names)) for text, names in self.remarks.items() if names)
+        return (*self.notes, *named)
+
+
+def _no_summary(subject: Subject, columns: Columns) -> Findings:
+    """Say nothing of the network as a whole."""
+    return Findings()
 
 
 @dataclass(frozen=True)
@@ -94,14 +114,36 @@ class Family:
     name : str
     layer_metrics, network_metrics : tuple of str
         Names of the columns and of the entries that `compute` gives.
-    compute : callable
-        ``compute(subject) -> Findings``.
+    measure : callable
+        ``measure(subject) -> Findings``.
+    summarise : callable
+        ``summarise(subject, columns) -> Findings`` of the network, from the columns of all layers;
+        of the subject, it takes the settings only.
+    layerwise : bool
+        Whether `measure` may be given the layers of a network one after the other.
     """
 
     name: str
     layer_metrics: tuple[str, ...]
     network_metrics: tuple[str, ...]
-    compute: Callable[[Subject], Findings]
+    measure: Callable[[Subject], Findings]
+    summarise: Callable[[Subject, Columns], Findings] = _no_summary
+    layerwise: bool = True
+
+    def compute(self, subject: Subject) -> Findings:
+        """Measure all layers at once, and what they come to."""
+        return layerwise_findings(self, subject, self.measure(subject))
+
+
+def layerwise_findings(family: Family, subject: Subject, measured: Findings) -> Findings:
+    """Add to what was measured of all layers what they come to."""
+    whole = family.summarise(subject, measured.layers)
+    return replace(
+        measured,
+        network={**measured.network, **whole.network},
+        notes=(*measured.notes, *whole.notes),
+        remarks={**measured.remarks, **whole.remarks},
+    )
 
 
 def mean_with_zeros(values: NDArray[Any]) -> float:

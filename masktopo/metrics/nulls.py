@@ -21,18 +21,15 @@ from masktopo.metrics.conventions import CONVENTIONS
 from masktopo.metrics.family import Family, Findings, Subject
 from masktopo.metrics.null_masks import NullModel, null_model
 from masktopo.metrics.null_statistics import null_statistics
-from masktopo.metrics.registry import requested
+from masktopo.metrics.registry import FAMILIES, requested
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["END_TO_END", "kept_metrics", "null_findings", "null_scores", "null_table"]
+__all__ = ["Wanted", "kept_metrics", "null_findings", "null_scores", "null_table"]
 
 Wanted = Sequence[tuple[Family, frozenset[str]]]
 Array = NDArray[np.float64]
-
-END_TO_END = frozenset({"paths", "connectivity"})
-"""Families whose layer metrics depend on other layers too."""
 
 NO_PROPERTY = frozenset({"spectral_residual", "eigenvalue_residual", "min_cut_layer"})
 """Columns that say how well a metric was computed, or where it was found."""
@@ -288,7 +285,7 @@ def _why_fixed(entry: _Entry, model: NullModel, subject: Subject) -> str:
     kept = kept_metrics(model.against, encoding=subject.encoding, n_layers=len(subject.masks))
     if entry.metric in kept:
         return f"kept by {model.against}"
-    if entry.layer is not None and entry.family not in END_TO_END:
+    if entry.layer is not None and FAMILIES[entry.family].layerwise:
         return model.fixed.get(entry.layer, "")
     return ""
 

@@ -60,5 +60,6 @@ PATHS = Family(
         *("path_length_mean", "path_length_min", "path_length_max"),
         *("min_cut", "min_cut_noskip"),
     ),
-    compute=_paths,
+    measure=_paths,
+    layerwise=False,
 )

@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masktopo._check import join_names
 from masktopo.graphs.bipartite import kernel_size, left_size, output_by_input
 from masktopo.kernels import csr, patterns
 from masktopo.masks.layer import LayerMask
-from masktopo.metrics.family import Family, Findings, Subject
+from masktopo.metrics.family import Columns, Family, Findings, Subject
 
 __all__ = ["GROUP_SIZES", "PATTERNS", "layer_patterns"]
 
@@ -24,6 +23,11 @@ GROUP_SIZES = (4, 8, 16)
 """Values of M that are tried."""
 
 WHOLE = ("rows", "columns", "kernels")
+
+TWO_LAYOUTS = (
+    "N:M patterns run along the inputs, at each kernel place (layout O,H,W,I); those with _flat in "
+    "the order O,I,H,W. They differ in {}."
+)
 
 Matrix = NDArray[np.uint8]
 
@@ -105,9 +109,13 @@ def _whole_columns(layer: LayerMask, matrix: Matrix, places: int) -> dict[str, A
 def _patterns(subject: Subject) -> Findings:
     rows = {name: layer_patterns(layer) for name, layer in subject.masks.items()}
     layers = {metric: _column(rows, metric) for metric in PATTERNS.layer_metrics}
-    network = {f"pruned_{name}": int(layers[f"pruned_{name}"].sum()) for name in WHOLE}
-    network["nm_layers"] = int(np.count_nonzero(layers["nm_pattern"] != ""))
-    return Findings(layers, network, _notes(rows))
+    differ = [name for name, row in rows.items() if row["nm_pattern"] != row["nm_pattern_flat"]]
+    return Findings(layers, remarks={TWO_LAYOUTS: differ})
+
+
+def _patterns_of_network(subject: Subject, columns: Columns) -> Findings:
+    network = {f"pruned_{name}": int(columns[f"pruned_{name}"].sum()) for name in WHOLE}
+    return Findings(network={**network, "nm_layers": int((columns["nm_pattern"] != "").sum())})
 
 
 def _column(rows: Mapping[str, Mapping[str, Any]], metric: str) -> NDArray[Any]:
@@ -115,16 +123,6 @@ def _column(rows: Mapping[str, Mapping[str, Any]], metric: str) -> NDArray[Any]:
         return np.array([row[metric] for row in rows.values()], dtype=object)
     whole = metric in {f"pruned_{name}" for name in WHOLE}
     return np.array([row[metric] for row in rows.values()], np.int64 if whole else np.float64)
-
-
-def _notes(rows: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
-    differ = [name for name, row in rows.items() if row["nm_pattern"] != row["nm_pattern_flat"]]
-    if not differ:
-        return ()
-    return (
-        "N:M patterns run along the inputs, at each kernel place (layout O,H,W,I); those with "
-        f"_flat in the order O,I,H,W. They differ in {join_names(differ)}.",
-    )
 
 
 PATTERNS = Family(
@@ -137,5 +135,6 @@ PATTERNS = Family(
         *(f"pruned_{name}{ending}" for name in WHOLE for ending in ("", "_fraction")),
     ),
     network_metrics=(*(f"pruned_{name}" for name in WHOLE), "nm_layers"),
-    compute=_patterns,
+    measure=_patterns,
+    summarise=_patterns_of_network,
 )

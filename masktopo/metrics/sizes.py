@@ -3,14 +3,14 @@
 import numpy as np
 
 from masktopo.graphs.bipartite import BipartiteGraph
-from masktopo.metrics.family import Family, Findings, Subject
+from masktopo.metrics.family import Columns, Family, Findings, Subject
 
 __all__ = ["DEGREES", "DENSITY"]
 
 
 def _density(subject: Subject) -> Findings:
-    masks = subject.masks
-    layers = list(masks.values())
+    layers = list(subject.masks.values())
+    empty = [layer.name for layer in layers if layer.is_empty]
     return Findings(
         layers={
             "kind": np.array([layer.kind for layer in layers], dtype=object),
@@ -20,29 +20,31 @@ def _density(subject: Subject) -> Findings:
             "density": np.array([layer.density for layer in layers], dtype=np.float64),
             "origin": np.array([layer.origin for layer in layers], dtype=object),
         },
-        network={
-            "layers": len(layers),
-            "size": masks.size,
-            "nnz": masks.nnz,
-            "density": masks.density,
-            "dense_layers": sum(layer.is_dense for layer in layers),
-            "empty_layers": sum(layer.is_empty for layer in layers),
-        },
-        notes=_empty_note([layer.name for layer in layers if layer.is_empty]),
+        remarks={"Layers without a single weight left (layer collapse): {}.": empty},
     )
 
 
-def _empty_note(names: list[str]) -> tuple[str, ...]:
-    if not names:
-        return ()
-    return (f"Layers without a single weight left (layer collapse): {', '.join(names)}.",)
+def _density_of_network(subject: Subject, columns: Columns) -> Findings:
+    sizes, counts = columns["size"], columns["nnz"]
+    size, nnz = int(sizes.sum()), int(counts.sum())
+    return Findings(
+        network={
+            "layers": sizes.size,
+            "size": size,
+            "nnz": nnz,
+            "density": nnz / size if size else float("nan"),
+            "dense_layers": int(np.count_nonzero(counts == sizes)),
+            "empty_layers": int(np.count_nonzero(counts == 0)),
+        }
+    )
 
 
 DENSITY = Family(
     name="density",
     layer_metrics=("kind", "shape", "size", "nnz", "density", "origin"),
     network_metrics=("layers", "size", "nnz", "density", "dense_layers", "empty_layers"),
-    compute=_density,
+    measure=_density,
+    summarise=_density_of_network,
 )
 
 
@@ -86,5 +88,5 @@ DEGREES = Family(
         "right_degree_max",
     ),
     network_metrics=(),
-    compute=_degrees,
+    measure=_degrees,
 )

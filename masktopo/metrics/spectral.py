@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masktopo._check import join_names
 from masktopo.errors import ArgumentError
 from masktopo.graphs.bipartite import BipartiteGraph
 from masktopo.masks.maskset import MaskSet, check_same_layers
 from masktopo.metrics.conventions import Convention, convention_named
-from masktopo.metrics.family import Family, Findings, Subject, mean_with_zeros
+from masktopo.metrics.family import Columns, Family, Findings, Subject, mean_with_zeros
 from masktopo.metrics.spectra import LayerSpectrum, encoded_spectra, layer_spectra
 
 __all__ = [
@@ -272,35 +271,34 @@ def _spectral(subject: Subject) -> Findings:
         certify=subject.certify,
         threads=subject.threads,
     )
-    network = {name: mean_with_zeros(columns[name]) for name in COORDINATES}
-    network["full_spectrum"] = mean_with_zeros(columns["full_spectrum"])
-    if not subject.masks.has_weights:
+    unknown = [graph.name for graph in subject.graphs if graph.weights is None]
+    return Findings(columns, remarks={UNKNOWN_WEIGHTS: unknown})
+
+
+def _spectral_of_network(subject: Subject, columns: Columns) -> Findings:
+    network = {name: mean_with_zeros(columns[name]) for name in (*COORDINATES, "full_spectrum")}
+    # It is nan for layers without known weights, and for no others.
+    if np.isnan(columns["full_spectrum"]).any():
         network.update(dict.fromkeys(WEIGHTED, float("nan")))
-    network["valid_layers"] = int(columns["valid"].sum())
-    return Findings(columns, network, _spectral_notes(subject, columns))
-
-
-def _spectral_notes(subject: Subject, columns: dict[str, NDArray[Any]]) -> tuple[str, ...]:
-    n_layers, n_valid = len(subject.masks), int(columns["valid"].sum())
-    notes = [
+    n_layers, n_valid = columns["valid"].size, int(columns["valid"].sum())
+    notes = (
         "Singular values were proved to be the two largest (certify=True)."
         if subject.certify
         else "Singular values come from Lanczos; certify=True would prove them the two largest.",
         f"{n_valid} of {n_layers} layers have valid coordinates under the convention "
         f"{subject.convention}; a network's value is the mean over all layers, others as 0.",
-    ]
-    unknown = [name for name, layer in subject.masks.items() if layer.weight is None]
-    if unknown:
-        notes.append(
-            f"{', '.join(WEIGHTED)} are nan where weights are unknown: {join_names(unknown)}. "
-            "Give them with weights=."
-        )
-    return tuple(notes)
+    )
+    return Findings(network={**network, "valid_layers": n_valid}, notes=notes)
 
+
+UNKNOWN_WEIGHTS = (
+    f"{', '.join(WEIGHTED)} are nan where weights are unknown: {{}}. Give them with weights=."
+)
 
 SPECTRAL = Family(
     name="spectral",
     layer_metrics=(*COORDINATES, "full_spectrum", "valid", "subgraphs", *WHOLE_LAYER),
     network_metrics=(*COORDINATES, "full_spectrum", "valid_layers"),
-    compute=_spectral,
+    measure=_spectral,
+    summarise=_spectral_of_network,
 )

@@ -1,11 +1,11 @@
 """The candidates scored so far, in memory and, where the run has a folder, on disk."""
 
-import os
 from pathlib import Path
 
 import numpy as np
 
 from masktopo._files import atomic_write
+from masktopo._lines import append_line, read_lines
 from masktopo.errors import RunError
 from masktopo.masks.layer import BoolArray
 from masktopo.sampling.candidate import Candidate, read_candidate, write_candidate
@@ -36,7 +36,8 @@ class Journal:
         self.explored: BoolArray = np.zeros(size, dtype=bool)
         self._folder = folder
         if folder is not None and (folder / CANDIDATES_FILE).exists():
-            self.candidates = _read_candidates(folder / CANDIDATES_FILE)
+            path = folder / CANDIDATES_FILE
+            self.candidates = [_parse(path, *found) for found in enumerate(read_lines(path))]
             if self.candidates:
                 self.explored = _read_explored(folder / EXPLORED_FILE, size)
 
@@ -49,20 +50,7 @@ class Journal:
         # The union first: a candidate that is only in it is drawn again and adds nothing.
         with atomic_write(self._folder / EXPLORED_FILE) as file:
             np.save(file, np.packbits(self.explored))
-        with (self._folder / CANDIDATES_FILE).open("a", encoding="utf-8") as lines:
-            lines.write(write_candidate(candidate) + "\n")
-            lines.flush()
-            os.fsync(lines.fileno())
-
-
-def _read_candidates(path: Path) -> list[Candidate]:
-    """Read all whole lines, and cut off a last one that is not."""
-    text = path.read_text(encoding="utf-8")
-    whole = text[: text.rfind("\n") + 1]
-    if whole != text:
-        with atomic_write(path) as file:
-            file.write(whole.encode())
-    return [_parse(path, place, line) for place, line in enumerate(whole.splitlines())]
+        append_line(self._folder / CANDIDATES_FILE, write_candidate(candidate))
 
 
 def _parse(path: Path, place: int, line: str) -> Candidate:

@@ -452,7 +452,7 @@ def test_family_gives_a_row_for_every_layer():
     for name, column in found.layers.items():
         expected = [getattr(expansion(graph_of(matrix)), name) for matrix in matrices]
         np.testing.assert_array_equal(column, expected)
-    assert found.notes == (
+    assert found.sentences == (
         "Conductance and edge expansion are 0 where a layer's graph is disconnected: layer1.",
     )
     shared = EXPANSION.compute(Subject(MaskSet(layers), threads=2))
@@ -463,7 +463,7 @@ def test_family_gives_a_row_for_every_layer():
 def test_family_says_where_bounds_rest_on_a_random_start():
     layer = named.layer_of(random_larger(3, shape=(600, 500), density=0.05), name="fc")
     found = EXPANSION.compute(Subject(MaskSet([layer])))
-    assert found.notes == (
+    assert found.sentences == (
         "Lower bounds of expansion that rest on a Lanczos run fail for one random start in "
         "10^12: fc.",
     )

@@ -98,8 +98,8 @@ def test_the_family():
     assert found.layers["pruned_rows"].dtype == np.int64
     assert found.network["pruned_rows"] == found.layers["pruned_rows"].sum()
     assert found.network["nm_layers"] == 1
-    assert len(found.notes) == 1
-    assert "differ in conv" in found.notes[0]
+    assert len(found.sentences) == 1
+    assert "differ in conv" in found.sentences[0]
 
 
 @pytest.mark.parametrize(("full", "pattern"), [(20, "2:4"), (19, "")])

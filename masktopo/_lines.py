@@ -1,0 +1,35 @@
+"""Files that grow by a line at a time, and outlive an interruption at any moment."""
+
+import os
+from pathlib import Path
+
+from masktopo._files import atomic_write
+
+__all__ = ["append_line", "read_lines"]
+
+
+def append_line(path: Path, line: str) -> None:
+    """Append a line; it is on disk when this returns."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_lines(path: Path) -> list[str]:
+    """Read all whole lines, none where there is no file, and cut off a last one that is not.
+
+    Raises
+    ------
+    UnicodeDecodeError
+        If the file is not text.
+    """
+    if not path.exists():
+        return []
+    text = path.read_text(encoding="utf-8")
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        with atomic_write(path) as file:
+            file.write(whole.encode())
+    return whole.splitlines()

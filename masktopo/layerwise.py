@@ -1,0 +1,186 @@
+"""Measuring the layers of a network in turn: a few in memory, and nothing lost when stopped."""
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from masktopo._lines import append_line, read_lines
+from masktopo.errors import RunError
+from masktopo.masks.maskset import MaskSet, check_same_layers
+from masktopo.metrics.family import Family, Findings, Subject
+
+__all__ = ["PartialFile", "fingerprint", "measure_in_turn"]
+
+Record = Mapping[str, Any]
+"""What was found of one layer: by family, the values of its columns and its remarks."""
+
+
+class PartialFile:
+    """The layers measured so far, a line each, behind a line that says of what and how.
+
+    Parameters
+    ----------
+    path : path or None
+        The file to go on with, or to begin. None keeps the records in memory only.
+    identity : mapping of str to str
+        What makes two analyses the same analysis.
+
+    Raises
+    ------
+    RunError
+        If the file is of another analysis, naming what differs with both values, or damaged.
+    """
+
+    def __init__(self, path: Path | None, identity: Mapping[str, str]) -> None:
+        self.path = path
+        self.records: dict[str, Record] = {}
+        if path is None:
+            return
+        lines = _parsed(path)
+        if not lines:
+            append_line(path, json.dumps(dict(identity)))
+            return
+        _check_identity(path, lines[0], identity)
+        self.records = {line["layer"]: line["found"] for line in lines[1:]}
+
+    def add(self, layer: str, record: Record) -> None:
+        """Take up what was found of a layer."""
+        self.records[layer] = record
+        if self.path is not None:
+            append_line(self.path, json.dumps({"layer": layer, "found": record}))
+
+
+def measure_in_turn(
+    subject: Subject, families: Sequence[Family], partial: PartialFile, *, progress: bool
+) -> dict[str, Findings]:
+    """Measure the layers that `partial` lacks, and return what was found of all.
+
+    Parameters
+    ----------
+    subject : Subject
+        As many layers are read and measured at a time as it has threads.
+    families : sequence of Family
+        Layerwise ones.
+    partial : PartialFile
+        Where the layers go as they are measured.
+    progress : bool
+        Whether to show a bar, which counts weights.
+
+    Returns
+    -------
+    dict of str to Findings
+        By family, without what the layers come to.
+    """
+    if subject.reference is not None:
+        check_same_layers(subject.masks, subject.reference)
+    missing = [name for name in subject.masks if name not in partial.records]
+    done = sum(math.prod(record["shape"]) for record in partial.records.values())
+    with tqdm(
+        total=subject.masks.size, initial=done, unit="weight", unit_scale=True, disable=not progress
+    ) as bar:
+        for start in range(0, len(missing), subject.threads):
+            part = _part(subject, missing[start : start + subject.threads])
+            for name, record in _records(part, families):
+                partial.add(name, record)
+                bar.set_postfix_str(name)
+                bar.update(part.masks[name].size)
+    ordered = {name: partial.records[name] for name in subject.masks}
+    return {family.name: _joined(ordered, family) for family in families}
+
+
+def fingerprint(source: str, *, without: Path | None = None) -> str:
+    """Say which files a source is, by their sizes and times of change; empty for no file.
+
+    Reading them whole would take as long as some metrics do. Of a folder, the file `without` and
+    what lies in subfolders do not count.
+    """
+    path = Path(source)
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    stats = [(file.name, file.stat()) for file in files if file.is_file() and file != without]
+    return ", ".join(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in stats)
+
+
+def _part(subject: Subject, names: Sequence[str]) -> Subject:
+    """Take some layers of a network, into memory."""
+    reference = subject.reference
+    return replace(
+        subject,
+        masks=MaskSet((subject.masks[name] for name in names), source=subject.masks.source),
+        reference=None if reference is None else MaskSet(reference[name] for name in names),
+    )
+
+
+def _records(part: Subject, families: Sequence[Family]) -> Iterator[tuple[str, Record]]:
+    """Measure some layers; yield a record of each."""
+    found = {family.name: family.measure(part) for family in families}
+    for place, (name, layer) in enumerate(part.masks.items()):
+        yield (
+            name,
+            {
+                "shape": list(layer.shape),
+                **{family: _of_layer(each, place, name) for family, each in found.items()},
+            },
+        )
+
+
+def _of_layer(found: Findings, place: int, name: str) -> dict[str, Any]:
+    return {
+        "columns": {column: _plain(values[place]) for column, values in found.layers.items()},
+        "remarks": [text for text, names in found.remarks.items() if name in names],
+    }
+
+
+def _joined(records: Mapping[str, Record], family: Family) -> Findings:
+    """Turn the records of all layers into columns, as if all had been measured at once."""
+    rows = {name: record[family.name] for name, record in records.items()}
+    columns = {
+        column: _column([row["columns"][column] for row in rows.values()])
+        for column in family.layer_metrics
+    }
+    remarks: dict[str, list[str]] = {}
+    for name, row in rows.items():
+        for text in row["remarks"]:
+            remarks.setdefault(text, []).append(name)
+    return Findings(columns, remarks=remarks)
+
+
+def _column(values: list[Any]) -> NDArray[Any]:
+    text = any(isinstance(value, str) for value in values)
+    return np.array(values, dtype=object if text else None)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _parsed(path: Path) -> list[Any]:
+    place = 0
+    try:
+        lines = []
+        for place, line in enumerate(read_lines(path)):
+            lines.append(json.loads(line))
+            if place and not {"layer", "found"} <= lines[place].keys():
+                raise ValueError("no layer's values")
+    except (ValueError, AttributeError) as error:
+        raise RunError(
+            f"{path}, line {place + 1} is damaged: {error}; remove the file to begin anew"
+        ) from error
+    return lines
+
+
+def _check_identity(path: Path, found: Any, wanted: Mapping[str, str]) -> None:
+    if not isinstance(found, dict):
+        raise RunError(f"{path} is no file of an analysis that was stopped")
+    differing = [name for name in wanted if found.get(name) != wanted[name]]
+    if differing:
+        listing = "; ".join(
+            f"{name}: {found.get(name)!r} there, {wanted[name]!r} here" for name in differing
+        )
+        raise RunError(f"{path} is of another analysis: {listing}; remove it, or choose another")
