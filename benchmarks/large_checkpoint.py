@@ -1,8 +1,9 @@
-"""Write a sharded checkpoint of 8 GB, half its weights zero, and inspect it.
+"""Write a sharded checkpoint of 8 GB, half its weights zero, inspect it and analyse it.
 
 The layers have the shapes of a decoder of four billion parameters, in bfloat16::
 
     python benchmarks/large_checkpoint.py FOLDER            # write, if it is not there, and time
+    python benchmarks/large_checkpoint.py FOLDER --analyze  # its spectral metrics too: minutes
     python benchmarks/large_checkpoint.py FOLDER --remove   # and remove it afterwards
 
 Times are of a child process each, with the files in the page cache: `cat` of all shards to
@@ -119,10 +120,17 @@ def timed(command: list[str]) -> tuple[float, float, float]:
     return seconds, spent, usage.ru_maxrss / 2**20
 
 
+def show(name: str, command: list[str]) -> None:
+    """Run a command, and print what it took."""
+    seconds, spent, memory = timed(command)
+    print(f"{name:8} {seconds:6.2f} s  CPU {spent:6.2f} s  peak {memory:5.2f} GB", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Inspect a checkpoint of 8 GB.")
     parser.add_argument("folder", type=Path)
     parser.add_argument("--threads", default="2")
+    parser.add_argument("--analyze", action="store_true")
     parser.add_argument("--remove", action="store_true")
     arguments = parser.parse_args()
     if not arguments.folder.exists():
@@ -130,12 +138,13 @@ def main() -> None:
     shards = sorted(map(str, arguments.folder.glob("*.safetensors")))
     size = sum(Path(shard).stat().st_size for shard in shards)
     print(f"{len(shards)} shards, {size / 1e9:.2f} GB")
-    inspect = [sys.executable, "-m", "masktopo", "inspect", str(arguments.folder)]
-    commands = {"cat": ["cat", *shards], "inspect": [*inspect, "--threads", arguments.threads]}
+    last = [str(arguments.folder), "--threads", arguments.threads]
+    masktopo = [sys.executable, "-m", "masktopo"]
     for _ in range(2):
-        for name, command in commands.items():
-            seconds, spent, memory = timed(command)
-            print(f"{name:8} {seconds:6.2f} s  CPU {spent:6.2f} s  peak {memory:5.2f} GB")
+        show("cat", ["cat", *shards])
+        show("inspect", [*masktopo, "inspect", *last])
+    if arguments.analyze:
+        show("analyze", [*masktopo, "analyze", "--metrics", "spectral", *last])
     if arguments.remove:
         shutil.rmtree(arguments.folder)
 

@@ -1,6 +1,7 @@
 """Command ``analyze``: measure the topology of mask checkpoints."""
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,8 @@ from masktopo.cli.wirings import add_wiring_arguments, given_wiring
 from masktopo.errors import ArgumentError
 
 if TYPE_CHECKING:
+    from masktopo.graphs.wiring import Wiring
+    from masktopo.masks.maskset import MaskSet
     from masktopo.report import TopologyReport
 
 __all__ = ["add_arguments", "run"]
@@ -60,7 +63,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Analyze every file, print its tables, and write what was asked for."""
-    from masktopo.analysis import analyze
     from masktopo.masks.load import load_masks
 
     targets = _targets(arguments.out, arguments.files)
@@ -68,7 +70,23 @@ def run(arguments: argparse.Namespace) -> None:
     for file, target in zip(arguments.files, targets, strict=True):
         masks = load_masks(file, allow_dense=arguments.allow_dense)
         partial = _partial(target) if masks.is_on_demand else None
-        report = analyze(
+        report = _analyzed(masks, wiring, partial, arguments)
+        print(describe(report))
+        if target is not None:
+            getattr(report, WRITERS[target.suffix])(target)
+            print(f"\nwritten: {target}")
+        if partial is not None:
+            partial.unlink()
+
+
+def _analyzed(
+    masks: "MaskSet", wiring: "Wiring | None", partial: Path | None, arguments: argparse.Namespace
+) -> "TopologyReport":
+    """Analyze one checkpoint; an interruption says what is kept."""
+    from masktopo.analysis import analyze
+
+    try:
+        return analyze(
             masks,
             metrics=arguments.metrics.split(","),
             encoding=arguments.encoding,
@@ -81,12 +99,11 @@ def run(arguments: argparse.Namespace) -> None:
             partial=partial,
             progress=False if arguments.quiet else None,
         )
-        print(describe(report))
-        if target is not None:
-            getattr(report, WRITERS[target.suffix])(target)
-            print(f"\nwritten: {target}")
+    except KeyboardInterrupt:
         if partial is not None:
-            partial.unlink()
+            kept = f"the layers measured so far are in {partial}, and the same command goes on"
+            print(f"masktopo: {kept}", file=sys.stderr)
+        raise
 
 
 def _partial(target: Path | None) -> Path | None:

@@ -1,11 +1,14 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
-from masktopo import load_masks
+from masktopo import analyze, load_masks
 from masktopo.cli.main import main
+from masktopo.masks import load as loading
+from masktopo.metrics.registry import FAMILIES
 from masktopo.study.grid import Cell, Grid, run_cell
 from tests.data.images import write_folder
 
@@ -39,6 +42,33 @@ def test_analyze_writes_a_page_for_each_of_several_files(checkpoint, tmp_path):
     assert sorted(path.name for path in out.iterdir()) == ["000-net.html", "001-net.html"]
 
 
+def test_analyze_of_a_large_file_is_interrupted_and_goes_on(
+    checkpoint, tmp_path, capsys, monkeypatch
+):
+    expected = analyze(load_masks(checkpoint), metrics="spectral")
+    monkeypatch.setattr(loading, "_KEPT", 0)
+    out, partial = tmp_path / "report.csv", tmp_path / "report.csv.partial"
+    command = ["analyze", str(checkpoint), "--metrics", "spectral", "-o", str(out)]
+    measured = []
+
+    def measure(subject):
+        measured.extend(subject.masks)
+        if measured == ["conv", "fc"]:
+            raise KeyboardInterrupt
+        return whole(subject)
+
+    whole = FAMILIES["spectral"].measure
+    monkeypatch.setitem(FAMILIES["spectral"].__dict__, "measure", measure)
+    assert main(command) == 130
+    assert f"{partial}, and the same command goes on" in capsys.readouterr().err
+    assert not out.exists()
+    assert main(command) == 0
+    assert measured == ["conv", "fc", "fc"]
+    assert not partial.exists()
+    table = pd.read_csv(out, comment="#", index_col="layer")
+    np.testing.assert_array_equal(table["imsg"], expected.layers["imsg"])
+
+
 def test_errors_are_one_line_and_exit_with_2(tmp_path, checkpoint, capsys):
     assert main(["analyze", str(tmp_path / "missing.pt")]) == 2
     error = capsys.readouterr().err
@@ -58,13 +88,13 @@ def test_warnings_are_one_line(tmp_path, capsys):
     assert error.count("\n") == 1
 
 
-def test_an_interrupt_is_said_and_exits_with_130(monkeypatch, capsys):
+def test_an_interrupt_is_said_and_exits_with_130(checkpoint, monkeypatch, capsys):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("masktopo.analysis.analyze", interrupt)
-    assert main(["analyze", "file"]) == 130
-    assert "interrupted" in capsys.readouterr().err
+    assert main(["analyze", str(checkpoint)]) == 130
+    assert capsys.readouterr().err == "masktopo: interrupted\n"
 
 
 def test_prune_pags_and_train_go_together(tmp_path, capsys):
