@@ -13,9 +13,12 @@ from masktopo.pruning.magnitude import magnitude
 from masktopo.pruning.random_order import random_order
 from masktopo.pruning.scene import Scene
 from masktopo.pruning.snip import snip
-from masktopo.pruning.synflow import ROUNDS, synflow
+from masktopo.pruning.synflow import synflow
 
-__all__ = ["METHODS", "Method", "Score"]
+__all__ = ["METHODS", "ROUNDS", "Method", "Score", "method_key"]
+
+ROUNDS = 100
+"""Rounds of iterative methods, as SYN20 has it; a single round of SynFlow empties whole layers."""
 
 Score = Callable[[Scene], NDArray[np.float64]]
 
@@ -60,6 +63,18 @@ METHODS: dict[str, Method] = {
     "random-erk": Method(random_order, is_random=True, densities="erk"),
     "magnitude": Method(magnitude),
     "snip": Method(snip, needs_data=True),
+    "snip-iterative": Method(snip, needs_data=True, rounds=ROUNDS),
     "synflow": Method(synflow, needs_shape=True, rounds=ROUNDS),
 }
 """Every pruning method that masktopo knows by name."""
+
+
+def method_key(name: str) -> str:
+    """Return the key of `METHODS` that `name` stands for: ``_`` may take the place of ``-``.
+
+    Examples
+    --------
+    >>> method_key("random_erk")
+    'random-erk'
+    """
+    return name if name in METHODS else name.replace("_", "-")

@@ -41,8 +41,9 @@ def prune(
         As for `masktopo.train`; its training set less its validation part is used. May be None
         for methods that need none. ``"synflow"`` takes only the shape of a sample from it.
     method : str
-        A key of `masktopo.pruning.METHODS`: ``"random-uniform"``, ``"random-er"``,
-        ``"random-erk"``, ``"magnitude"``, ``"snip"`` or ``"synflow"``.
+        A key of `masktopo.pruning.METHODS`, where ``_`` may stand for ``-``:
+        ``"random-uniform"``, ``"random-er"``, ``"random-erk"``, ``"magnitude"``, ``"snip"``,
+        ``"snip-iterative"`` or ``"synflow"``.
     density : float
         Part of the prunable weights (linear layers and convolutions) to keep, in (0, 1].
         Exactly ``round(density * n)`` of them stay.
@@ -52,15 +53,15 @@ def prune(
     test : data set, optional
         As for `masktopo.train`: without one, a fifth of `data` is held out as its test set.
     batches : int or None
-        Mini-batches that ``"snip"`` sums its gradients over, drawn without replacement; None
-        takes all of the data, each sample once.
+        Mini-batches over which gradients are summed, drawn without replacement, the same in
+        every round; None takes all of the data, each sample once.
     batch_size : int
         Samples of a mini-batch.
     train_mode : bool
         Whether the network is in training mode (batch statistics, dropout) where it sees data;
         eval mode otherwise.
     rounds : int or None
-        Rounds of an iterative method; None takes the method's own (100 for ``"synflow"``).
+        Rounds of an iterative method; None takes the method's own, which is 100.
     noise : float, "weights" or None
         Noise in the scores of a method without data: a float multiplies each by
         ``1 + noise * normal`` anew in every round, ``"weights"`` adds to the weights noise of

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from masktopo._check import check_choice, check_count
 from masktopo.errors import ArgumentError
-from masktopo.pruning.method import METHODS
+from masktopo.pruning.method import METHODS, method_key
 
 __all__ = ["WEIGHT_NOISE", "Draw", "Recipe", "check_noise"]
 
@@ -15,6 +15,8 @@ WEIGHT_NOISE = "weights"
 @dataclass(frozen=True)
 class Recipe:
     """How masks are made; see `masktopo.prune` for the fields.
+
+    A method may be written with ``_`` for ``-``; the field has the key of `METHODS`.
 
     Raises
     ------
@@ -30,6 +32,7 @@ class Recipe:
     rounds: int | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "method", method_key(self.method))
         check_choice("method", self.method, METHODS)
         check_choice("scope", self.scope, SCOPES)
         check_count("batch_size", self.batch_size)

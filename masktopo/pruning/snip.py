@@ -18,7 +18,8 @@ def snip(scene: Scene) -> NDArray[np.float64]:
     References
     ----------
     N. Lee, T. Ajanthan, P. Torr, *SNIP: Single-shot Network Pruning based on Connection
-    Sensitivity*, ICLR 2019, equations 4 to 6.
+    Sensitivity*, ICLR 2019, equations 4 to 6. In rounds: P. de Jorge et al., *Progressive
+    Skeletonization: Trimming more fat from a network at initialization*, ICLR 2021, section 4.
     """
     assert scene.batches is not None
     weights = scene.weights

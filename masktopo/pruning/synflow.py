@@ -8,10 +8,7 @@ from masktopo.errors import PruningError
 from masktopo.pruning.prunable import flat_values
 from masktopo.pruning.scene import Scene
 
-__all__ = ["ROUNDS", "synflow"]
-
-ROUNDS = 100
-"""Rounds of the paper; a single one empties whole layers."""
+__all__ = ["synflow"]
 
 
 def synflow(scene: Scene) -> NDArray[np.float64]:

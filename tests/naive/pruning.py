@@ -65,6 +65,24 @@ def naive_snip_by_removal(model, weights, batches, size, step=1e-6):
     return np.array(scores)
 
 
+def naive_snip_masks(model, weights, batches, size, density, rounds):
+    """Iterative SNIP: prune in rounds, removing weights from the model itself."""
+    originals = [weight.detach().clone() for weight in weights]
+    kept = np.ones(sum(weight.numel() for weight in weights), dtype=bool)
+    for place in range(1, rounds + 1):
+        scores = naive_snip_by_removal(model, weights, batches, size)
+        scores[~kept] = -1
+        kept = naive_keep_highest(scores, round(density ** (place / rounds) * kept.size))
+        parts = np.split(kept, np.cumsum([weight.numel() for weight in weights])[:-1])
+        with torch.no_grad():
+            for weight, part in zip(weights, parts, strict=True):
+                weight.mul_(torch.from_numpy(part).view(weight.shape))
+    with torch.no_grad():
+        for weight, original in zip(weights, originals, strict=True):
+            weight.copy_(original)
+    return kept
+
+
 def naive_snip_of_softmax(weight, inputs, labels, size):
     """SNIP of one linear layer without bias: ``|w (softmax - label) x|``, summed by sample."""
     gradient = np.zeros_like(weight)

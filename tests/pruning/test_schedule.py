@@ -49,6 +49,11 @@ def test_recipes_check_their_options(options, message):
         Recipe(**options)
 
 
+def test_methods_may_be_written_with_an_underscore():
+    assert Recipe("random_erk") == Recipe("random-erk")
+    assert Recipe("snip_iterative").method == "snip-iterative"
+
+
 @pytest.mark.parametrize("noise", [-1, "scores", float("nan"), True])
 def test_draws_check_their_noise(noise):
     with pytest.raises(ArgumentError, match="noise must be at least 0, 'weights' or None"):

@@ -10,6 +10,7 @@ from masktopo.pruning.recipe import Draw, Recipe
 from tests.naive.pruning import (
     naive_keep_highest,
     naive_snip_by_removal,
+    naive_snip_masks,
     naive_snip_of_softmax,
     naive_synflow,
     naive_synflow_masks,
@@ -86,6 +87,18 @@ def test_train_mode_scores_with_batch_statistics():
     tensors = [model[0].weight, model[4].weight]
     expected = naive_snip_by_removal(model, tensors, batches_of(data, 6), 6)
     np.testing.assert_allclose(scores, expected, rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("rounds", [3, 100])
+def test_iterative_snip_prunes_in_rounds(rounds):
+    model, data = filled(mlp()), data_of(14, (4,))
+    recipe = Recipe("snip-iterative", 0.2, batch_size=5, rounds=None if rounds == 100 else rounds)
+    kept = choose(Problem(model, recipe, data), Draw(0)).kept
+    weights = [model[index].weight for index in (0, 2, 4)]
+    expected = naive_snip_masks(model, weights, batches_of(data, 5), 5, 0.2, rounds)
+    assert np.array_equal(kept, expected)
+    once = choose(Problem(model, Recipe("snip", 0.2, batch_size=5), data), Draw(0)).kept
+    assert not np.array_equal(kept, once)
 
 
 def test_snip_does_not_depend_on_how_samples_are_cut_into_batches():
