@@ -1,4 +1,4 @@
-"""Gradients of the loss, one mini-batch after the other."""
+"""Losses and their gradients, one mini-batch after the other."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,11 +9,15 @@ from torch.nn.functional import cross_entropy
 from masktopo.errors import PruningError
 from masktopo.pruning.batches import Batches
 
-__all__ = ["batch_gradients", "summed_gradients"]
+__all__ = ["batch_gradients", "batch_losses", "summed_gradients"]
 
 
 def summed_gradients(
-    network: nn.Module, weights: Sequence[nn.Parameter], batches: Batches
+    network: nn.Module,
+    weights: Sequence[nn.Parameter],
+    batches: Batches,
+    *,
+    temperature: float = 1.0,
 ) -> list[torch.Tensor]:
     """Add up `batch_gradients` in the order of the batches.
 
@@ -23,20 +27,37 @@ def summed_gradients(
         One gradient for each of `weights`, of its shape, dtype and device.
     """
     totals = [torch.zeros_like(weight) for weight in weights]
-    for gradients in batch_gradients(network, weights, batches):
+    for gradients in batch_gradients(network, weights, batches, temperature=temperature):
         for total, gradient in zip(totals, gradients, strict=True):
             total += gradient
     return totals
 
 
 def batch_gradients(
-    network: nn.Module, weights: Sequence[nn.Parameter], batches: Batches
+    network: nn.Module,
+    weights: Sequence[nn.Parameter],
+    batches: Batches,
+    *,
+    temperature: float = 1.0,
 ) -> Iterator[list[torch.Tensor]]:
-    """Yield the gradients of every batch's loss.
+    """Yield the gradients of `batch_losses`."""
+    for loss in batch_losses(network, weights, batches, temperature=temperature):
+        # A weight that the forward pass does not use has no gradient; materialised, it is 0.
+        yield list(torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True))
 
-    The loss is the cross-entropy summed over the batch and divided by the size of a full batch:
-    the mean for full batches, while a smaller last one counts by its samples. So all samples
-    weigh the same however they are cut into batches.
+
+def batch_losses(
+    network: nn.Module,
+    weights: Sequence[nn.Parameter],
+    batches: Batches,
+    *,
+    temperature: float = 1.0,
+) -> Iterator[torch.Tensor]:
+    """Yield every batch's loss.
+
+    The loss is the cross-entropy of the logits over `temperature`, summed over the batch and
+    divided by the size of a full batch: the mean for full batches, while a smaller last one
+    counts by its samples. So all samples weigh the same however they are cut into batches.
 
     Raises
     ------
@@ -46,19 +67,18 @@ def batch_gradients(
     for place, (inputs, labels) in enumerate(batches):
         inputs, labels = inputs.to(weights[0]), labels.to(weights[0].device)
         where = f"batch {place} of {len(batches)} of {batches.data.name}"
-        loss = _loss(network, inputs, labels, where) / batches.size
+        loss = _loss(network, inputs, labels, temperature, where) / batches.size
         if not torch.isfinite(loss):
             raise PruningError(f"the loss is {loss.item()} in {where}")
-        # A weight that the forward pass does not use has no gradient; materialised, it is 0.
-        yield list(torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True))
+        yield loss
 
 
 def _loss(
-    network: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, where: str
+    network: nn.Module, inputs: torch.Tensor, labels: torch.Tensor, temperature: float, where: str
 ) -> torch.Tensor:
     """Return the cross-entropy summed over one batch."""
     try:
-        return cross_entropy(network(inputs), labels, reduction="sum")
+        return cross_entropy(network(inputs) / temperature, labels, reduction="sum")
     except (RuntimeError, ValueError, IndexError, TypeError) as error:
         raise PruningError(
             f"the model fails on {where}, inputs of shape {tuple(inputs.shape)}: {error}"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from masktopo.pruning.grasp import grasp
 from masktopo.pruning.magnitude import magnitude
 from masktopo.pruning.random_order import random_order
 from masktopo.pruning.scene import Scene
@@ -64,6 +65,7 @@ METHODS: dict[str, Method] = {
     "magnitude": Method(magnitude),
     "snip": Method(snip, needs_data=True),
     "snip-iterative": Method(snip, needs_data=True, rounds=ROUNDS),
+    "grasp": Method(grasp, needs_data=True),
     "synflow": Method(synflow, needs_shape=True, rounds=ROUNDS),
 }
 """Every pruning method that masktopo knows by name."""

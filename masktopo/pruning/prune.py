@@ -43,7 +43,7 @@ def prune(
     method : str
         A key of `masktopo.pruning.METHODS`, where ``_`` may stand for ``-``:
         ``"random-uniform"``, ``"random-er"``, ``"random-erk"``, ``"magnitude"``, ``"snip"``,
-        ``"snip-iterative"`` or ``"synflow"``.
+        ``"snip-iterative"``, ``"grasp"`` or ``"synflow"``.
     density : float
         Part of the prunable weights (linear layers and convolutions) to keep, in (0, 1].
         Exactly ``round(density * n)`` of them stay.

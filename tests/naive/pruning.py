@@ -83,15 +83,45 @@ def naive_snip_masks(model, weights, batches, size, density, rounds):
     return kept
 
 
-def naive_snip_of_softmax(weight, inputs, labels, size):
-    """SNIP of one linear layer without bias: ``|w (softmax - label) x|``, summed by sample."""
+def naive_softmax_gradient(weight, inputs, labels, size, temperature=1.0):
+    """Gradient of one linear layer without bias: ``(softmax - label) x``, summed by sample."""
     gradient = np.zeros_like(weight)
     for sample, label in zip(inputs, labels, strict=True):
-        logits = weight @ sample
+        logits = weight @ sample / temperature
         chances = np.exp(logits) / np.exp(logits).sum()
         chances[label] -= 1
-        gradient += np.outer(chances, sample)
-    return np.abs(weight * gradient / size).ravel()
+        gradient += np.outer(chances, sample) / temperature
+    return gradient / size
+
+
+def naive_snip_of_softmax(weight, inputs, labels, size):
+    """SNIP of one linear layer without bias."""
+    return np.abs(weight * naive_softmax_gradient(weight, inputs, labels, size)).ravel()
+
+
+def naive_half_slopes(squared_norm, weights, step=1e-5):
+    """Half of ``d||g||^2 / dc`` at ``c = 1``, where every weight is ``c * w``: ``w * Hg``."""
+    slopes = []
+    for weight in weights:
+        flat = weight.reshape(-1)
+        for place in range(flat.size):
+            value, norms = flat[place], []
+            for factor in (1 + step, 1 - step):
+                flat[place] = value * factor
+                norms.append(squared_norm())
+            flat[place] = value
+            slopes.append((norms[0] - norms[1]) / (4 * step))
+    return np.array(slopes)
+
+
+def naive_squared_gradient_norm(model, weights, batches, size, temperature):
+    """``||g||^2`` by plain backward passes, for `naive_half_slopes`."""
+    for weight in weights:
+        weight.grad = None
+    for inputs, labels in batches:
+        logits = model(inputs) / temperature
+        (torch.nn.functional.cross_entropy(logits, labels, reduction="sum") / size).backward()
+    return sum(float((weight.grad**2).sum()) for weight in weights)
 
 
 def naive_synflow(weights):

@@ -4,14 +4,19 @@ import torch
 from torch import nn
 
 from masktopo.data.tensors import TensorData
+from masktopo.networks import build_network
 from masktopo.pruning.choose import choose
+from masktopo.pruning.grasp import TEMPERATURE
 from masktopo.pruning.problem import Problem
 from masktopo.pruning.recipe import Draw, Recipe
 from tests.naive.pruning import (
+    naive_half_slopes,
     naive_keep_highest,
     naive_snip_by_removal,
     naive_snip_masks,
     naive_snip_of_softmax,
+    naive_softmax_gradient,
+    naive_squared_gradient_norm,
     naive_synflow,
     naive_synflow_masks,
 )
@@ -109,6 +114,71 @@ def test_snip_does_not_depend_on_how_samples_are_cut_into_batches():
         for size in (14, 4)
     )
     np.testing.assert_allclose(parts, whole, rtol=1e-9)
+
+
+def softmax_problem(method, scale=1.0):
+    """Return a linear layer and 20 samples, and the squared norm of its gradient in closed form."""
+    model, data = filled(nn.Linear(4, 3, bias=False)), data_of(20, (4,))
+    with torch.no_grad():
+        model.weight.mul_(scale)
+    weight = model.weight.detach().numpy().copy()
+    samples = data.inputs.double().numpy(), data.labels.numpy()
+
+    def squared_norm():
+        return (naive_softmax_gradient(weight, *samples, 6, TEMPERATURE) ** 2).sum()
+
+    return Problem(model, Recipe(method, 0.5, batch_size=6), data), weight, squared_norm
+
+
+def test_grasp_of_a_linear_layer_is_the_slope_of_the_gradient_norm():
+    problem, weight, squared_norm = softmax_problem("grasp")
+    expected = naive_half_slopes(squared_norm, [weight])
+    # Central differences with a step of 1e-5 are good to about 1e-10 of the norm.
+    np.testing.assert_allclose(
+        choose(problem, Draw(0)).scores, expected, rtol=1e-6, atol=1e-9 * squared_norm()
+    )
+    assert (expected > 0).any()
+    assert (expected < 0).any()
+
+
+def test_grasp_keeps_what_the_gradient_norm_would_lose_most_by():
+    # Small weights, since the score is the first order of what removal does.
+    problem, weight, squared_norm = softmax_problem("grasp", scale=1e-3)
+    norms = np.empty(weight.size)
+    for place in range(weight.size):
+        value, weight.flat[place] = weight.flat[place], 0
+        norms[place] = squared_norm()
+        weight.flat[place] = value
+    choice = choose(problem, Draw(0))
+    assert np.argsort(-choice.scores).tolist() == np.argsort(norms).tolist()
+    assert norms[choice.kept].max() < norms[~choice.kept].min()
+
+
+@pytest.mark.parametrize(
+    ("build", "shape", "train_mode"),
+    [(mlp, (4,), False), (convolutional, (2, 5, 5), False), (convolutional, (2, 5, 5), True)],
+)
+def test_grasp_is_the_slope_of_the_gradient_norm(build, shape, train_mode):
+    model, data = filled(build()), data_of(14, shape)
+    recipe = Recipe("grasp", 0.5, batch_size=5, train_mode=train_mode)
+    problem = Problem(model, recipe, data)
+    scores = choose(problem, Draw(0)).scores
+    model.train(train_mode)
+    weights = [model.get_parameter(f"{layer.name}.weight") for layer in problem.layers]
+    batches = batches_of(data, 5)
+
+    def squared_norm():
+        return naive_squared_gradient_norm(model, weights, batches, 5, TEMPERATURE)
+
+    views = [weight.detach().numpy() for weight in weights]
+    expected = naive_half_slopes(squared_norm, views)
+    np.testing.assert_allclose(scores, expected, rtol=1e-5, atol=1e-9 * squared_norm())
+
+
+def test_grasp_scores_networks_with_attention():
+    model = build_network("vit-small", input_shape=(3, 16, 16), n_classes=3, rng=0)
+    problem = Problem(model, Recipe("grasp", 0.1), data_of(4, (3, 16, 16)))
+    assert choose(problem, Draw(0)).kept.sum() == round(0.1 * problem.size)
 
 
 def test_drawn_batches_are_samples_without_replacement():
