@@ -1,6 +1,6 @@
 """One mask: rounds of scoring the network and keeping the highest scores."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,10 @@ __all__ = ["Choice", "choose"]
 
 # Every draw is a function of (seed, index, purpose, round).
 _BATCHES, _SCORE, _NOISE, _MODEL = 0, 1, 2, 3
+
+
+Counts = Sequence[tuple[slice, int]]
+"""How many weights to keep in each span of the flat vector."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,7 +77,7 @@ def choose(problem: Problem, draw: Draw) -> Choice:
     kept = np.ones(problem.size, dtype=bool)
     scores, rounds = np.empty(problem.size), np.zeros(problem.size, dtype=np.int32)
     for place, counts in enumerate(round_counts(problem.layers, problem.recipe)):
-        scores[kept] = _score(problem, draw, place, dense, kept)
+        scores[kept] = _score(problem, draw, place, dense, kept, counts)
         rounds[kept] = place
         kept = _keep(problem, kept, scores, counts)
     return Choice(kept, scores, rounds)
@@ -83,7 +87,7 @@ def _keep(
     problem: Problem,
     kept: BoolArray,
     scores: NDArray[np.float64],
-    counts: Iterable[tuple[slice, int]],
+    counts: Counts,
 ) -> BoolArray:
     """Keep the highest scores of every span among the weights that were kept so far."""
     chosen = np.zeros(problem.size, dtype=bool)
@@ -94,7 +98,12 @@ def _keep(
 
 
 def _score(
-    problem: Problem, draw: Draw, place: int, dense: nn.Module, kept: BoolArray
+    problem: Problem,
+    draw: Draw,
+    place: int,
+    dense: nn.Module,
+    kept: BoolArray,
+    counts: Counts,
 ) -> NDArray[np.float64]:
     """Score the weights that are still there, in a copy of the network without the others."""
     network = private_copy(dense, problem.layers)
@@ -102,7 +111,7 @@ def _score(
     zero_pruned(network, problem.layers, kept)
     numbers = np.errstate(over="ignore", invalid="ignore")  # what they leave is an error below
     with numbers, reproducible(draw.seed, draw.index, _MODEL, place, device=problem.device):
-        scores = problem.method.score(_scene(problem, draw, place, network))
+        scores = problem.method.score(_scene(problem, draw, place, network, counts))
     _check_finite(problem, scores)
     scores = scores[kept]
     if isinstance(draw.noise, float | int):
@@ -111,13 +120,15 @@ def _score(
     return scores
 
 
-def _scene(problem: Problem, draw: Draw, place: int, network: nn.Module) -> Scene:
+def _scene(problem: Problem, draw: Draw, place: int, network: nn.Module, counts: Counts) -> Scene:
     return Scene(
         network=network,
         layers=problem.layers,
         batches=_batches(problem, draw),
         input_shape=None if problem.data is None else problem.data.sample_shape,
         generator=stream(draw.seed, draw.index, _SCORE, place),
+        counts=tuple(counts),
+        wiring=problem.wiring if problem.method.needs_wiring else None,
     )
 
 

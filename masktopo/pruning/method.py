@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from masktopo.pruning.grasp import grasp
 from masktopo.pruning.magnitude import magnitude
+from masktopo.pruning.phew import phew
 from masktopo.pruning.random_order import random_order
 from masktopo.pruning.scene import Scene
 from masktopo.pruning.snip import snip
@@ -36,8 +37,11 @@ class Method:
         Whether the score sees mini-batches, which are then what differs between draws.
     needs_shape : bool
         Whether the score runs the network without data, and so needs the shape of a sample.
+    needs_wiring : bool
+        Whether the score follows the network's data flow, which is traced from the shape of a
+        sample.
     is_random : bool
-        Whether the score is nothing but a random order.
+        Whether the score is drawn at random, so that draws differ by themselves.
     rounds : int
         Rounds in which the masked network is scored anew; 1 scores the dense network once.
     densities : str or None
@@ -48,6 +52,7 @@ class Method:
     score: Score
     needs_data: bool = False
     needs_shape: bool = False
+    needs_wiring: bool = False
     is_random: bool = False
     rounds: int = 1
     densities: str | None = None
@@ -56,6 +61,13 @@ class Method:
     def is_iterative(self) -> bool:
         """Whether the network is scored more than once."""
         return self.rounds > 1
+
+    @property
+    def takes(self) -> str | None:
+        """What the method takes from data, in words; None where it does without."""
+        if self.needs_data:
+            return "mini-batches"
+        return "the shape of a sample" if self.needs_shape or self.needs_wiring else None
 
 
 METHODS: dict[str, Method] = {
@@ -66,6 +78,7 @@ METHODS: dict[str, Method] = {
     "snip": Method(snip, needs_data=True),
     "snip-iterative": Method(snip, needs_data=True, rounds=ROUNDS),
     "grasp": Method(grasp, needs_data=True),
+    "phew": Method(phew, needs_wiring=True, is_random=True),
     "synflow": Method(synflow, needs_shape=True, rounds=ROUNDS),
 }
 """Every pruning method that masktopo knows by name."""

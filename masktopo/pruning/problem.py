@@ -3,20 +3,21 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
 import torch
 from torch import nn
 
 from masktopo.data.tensors import TensorData
 from masktopo.errors import ArgumentError
+from masktopo.graphs.tracing import trace
+from masktopo.graphs.wiring import Wiring
 from masktopo.masks.layer import BoolArray
 from masktopo.masks.maskset import MaskSet
-from masktopo.masks.model import masks_of_module
 from masktopo.masks.slots import unwrapped
 from masktopo.pruning.budget import kept_count
 from masktopo.pruning.method import METHODS, Method
 from masktopo.pruning.prunable import (
     PrunableLayer,
+    dense_masks,
     layer_weights,
     prunable_layers,
     split_layers,
@@ -53,10 +54,10 @@ class Problem:
     data: TensorData | None = None
 
     def __post_init__(self) -> None:
-        method = self.recipe.method
-        if self.data is None and (self.method.needs_data or self.method.needs_shape):
-            what = "mini-batches" if self.method.needs_data else "the shape of a sample"
-            raise ArgumentError(f"method {method!r} needs data, for {what}")
+        if self.data is None and self.method.takes:
+            raise ArgumentError(
+                f"method {self.recipe.method!r} needs data, for {self.method.takes}"
+            )
         layer_weights(self.network, self.layers)
         kept_count(self.recipe.density, self.size)
 
@@ -73,9 +74,14 @@ class Problem:
     @cached_property
     def dense(self) -> MaskSet:
         """All layers with the model's weights, nothing pruned."""
-        found = masks_of_module(self.model)
-        whole = {name: np.ones_like(layer.mask) for name, layer in found.items()}
-        return found.with_masks(whole, origin="dense")
+        return dense_masks(self.model)
+
+    @cached_property
+    def wiring(self) -> Wiring:
+        """The network's data flow for one sample of the data."""
+        assert self.data is not None
+        dtype = layer_weights(self.network, self.layers)[0].dtype
+        return trace(self.network, torch.zeros((1, *self.data.sample_shape), dtype=dtype))
 
     @cached_property
     def layers(self) -> tuple[PrunableLayer, ...]:

@@ -19,9 +19,11 @@ from masktopo.errors import PruningError
 from masktopo.masks.copying import copy_model
 from masktopo.masks.layer import BoolArray
 from masktopo.masks.maskset import MaskSet
+from masktopo.masks.model import masks_of_module
 
 __all__ = [
     "PrunableLayer",
+    "dense_masks",
     "flat_values",
     "layer_weights",
     "private_copy",
@@ -61,6 +63,13 @@ class PrunableLayer:
     def span(self) -> slice:
         """Where its weights are in the flat vector."""
         return slice(self.start, self.start + self.size)
+
+
+def dense_masks(model: nn.Module) -> MaskSet:
+    """Return all layers of `model` with its weights, nothing pruned."""
+    found = masks_of_module(model)
+    whole = {name: np.ones_like(layer.mask) for name, layer in found.items()}
+    return found.with_masks(whole, origin="dense")
 
 
 def prunable_layers(network: MaskSet) -> tuple[PrunableLayer, ...]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch import nn
 
+from masktopo.graphs.wiring import Wiring
 from masktopo.pruning.batches import Batches
 from masktopo.pruning.prunable import PrunableLayer, layer_weights
 
@@ -28,6 +29,10 @@ class Scene:
         Shape of one sample, for methods that run the network without data.
     generator : numpy.random.Generator
         Randomness of the score itself.
+    counts : tuple of (slice, int)
+        How many of the highest scores will be kept in each span of the flat vector.
+    wiring : Wiring or None
+        The data flow, for methods that follow paths.
     """
 
     network: nn.Module
@@ -35,6 +40,8 @@ class Scene:
     batches: Batches | None
     input_shape: tuple[int, ...] | None
     generator: np.random.Generator
+    counts: tuple[tuple[slice, int], ...]
+    wiring: Wiring | None
 
     @property
     def weights(self) -> list[nn.Parameter]:

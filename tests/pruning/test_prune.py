@@ -210,7 +210,10 @@ def test_models_that_do_not_take_the_data_are_named():
         prune(nn.Linear(5, 2), pairs, density=0.5)  # a class without a logit
 
 
-@pytest.mark.parametrize(("method", "what"), [("snip", "mini-batches"), ("synflow", "the shape")])
+@pytest.mark.parametrize(
+    ("method", "what"),
+    [("snip", "mini-batches"), ("synflow", "the shape"), ("phew", "the shape")],
+)
 def test_methods_that_need_data_say_so(method, what):
     with pytest.raises(ArgumentError, match=f"method '{method}' needs data, for {what}"):
         prune(network(), method=method)

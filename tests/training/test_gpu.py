@@ -78,7 +78,7 @@ def test_a_stopped_run_goes_on(network, images, tmp_path, monkeypatch, step):
     assert not (tmp_path / "last.pt").exists()
 
 
-@pytest.mark.parametrize("method", ["random-erk", "magnitude", "snip", "grasp", "synflow"])
+@pytest.mark.parametrize("method", ["random-erk", "magnitude", "snip", "grasp", "phew", "synflow"])
 def test_methods_prune_a_network_on_the_gpu(network, images, method):
     masks = masktopo.prune(network.to("cuda"), images, method=method, density=0.1, batch_size=64)
     assert masks.nnz == round(0.1 * masks.size)
