@@ -13,6 +13,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_network_arguments(parser)
     parser.add_argument("--method", default="snip", help="pruning method (default snip)")
     parser.add_argument("--density", type=float, default=0.01, help="share kept (default 0.01)")
+    parser.add_argument(
+        "--shuffle", action="store_true", help="permute every layer's mask at random in the end"
+    )
+    parser.add_argument(
+        "--keep-dense", nargs="+", default=(), metavar="LAYER", help="layers; or first, last"
+    )
     parser.add_argument("-o", "--out", type=Path, required=True, help="mask file to write")
 
 
@@ -22,7 +28,13 @@ def run(arguments: argparse.Namespace) -> None:
 
     model, data = load_network(arguments)
     masks = prune(
-        model, data, method=arguments.method, density=arguments.density, rng=arguments.seed
+        model,
+        data,
+        method=arguments.method,
+        density=arguments.density,
+        shuffle=arguments.shuffle,
+        keep_dense=arguments.keep_dense,
+        rng=arguments.seed,
     )
     masks.save(arguments.out)
     print(f"{masks.nnz:,} of {masks.size:,} weights kept, written: {arguments.out}")

@@ -23,7 +23,7 @@ from masktopo.pruning.schedule import round_counts
 __all__ = ["Choice", "choose"]
 
 # Every draw is a function of (seed, index, purpose, round).
-_BATCHES, _SCORE, _NOISE, _MODEL = 0, 1, 2, 3
+_BATCHES, _SCORE, _NOISE, _MODEL, _SHUFFLE = 0, 1, 2, 3, 4
 
 
 Counts = Sequence[tuple[slice, int]]
@@ -80,7 +80,8 @@ def choose(problem: Problem, draw: Draw) -> Choice:
         scores[kept] = _score(problem, draw, place, dense, kept, counts)
         rounds[kept] = place
         kept = _keep(problem, kept, scores, counts)
-    return Choice(kept, scores, rounds)
+    choice = Choice(kept, scores, rounds)
+    return _shuffled(choice, problem, draw) if problem.recipe.shuffle else choice
 
 
 def _keep(
@@ -95,6 +96,15 @@ def _keep(
         alive = np.flatnonzero(kept[span]) + span.start
         chosen[alive[keep_highest(scores[alive], count)]] = True
     return chosen
+
+
+def _shuffled(choice: Choice, problem: Problem, draw: Draw) -> Choice:
+    """Permute every layer; scores go with the choice, so that they still give its order."""
+    generator = stream(draw.seed, draw.index, _SHUFFLE)
+    order = np.concatenate(
+        [layer.start + generator.permutation(layer.size) for layer in problem.layers]
+    )
+    return Choice(choice.kept[order], choice.scores[order], choice.rounds[order])
 
 
 def _score(

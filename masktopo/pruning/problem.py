@@ -46,7 +46,7 @@ class Problem:
     PruningError
         If nothing is prunable, or the density keeps nothing.
     ArgumentError
-        If the method needs data and there is none.
+        If the method needs data and there is none, or layers to keep dense are unknown.
     """
 
     model: nn.Module
@@ -86,7 +86,7 @@ class Problem:
     @cached_property
     def layers(self) -> tuple[PrunableLayer, ...]:
         """The layers that may lose weights."""
-        return prunable_layers(self.dense)
+        return prunable_layers(self.dense, self.recipe.keep_dense)
 
     @property
     def size(self) -> int:

@@ -4,7 +4,7 @@ Scores and choices are flat arrays of all prunable weights, layer after layer in
 order and each layer in C order; so "ties to the lower index" has one meaning everywhere.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import TypeVar
@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from masktopo._check import join_names
-from masktopo.errors import PruningError
+from masktopo.errors import ArgumentError, PruningError
 from masktopo.masks.copying import copy_model
-from masktopo.masks.layer import BoolArray
+from masktopo.masks.layer import BoolArray, LayerMask
 from masktopo.masks.maskset import MaskSet
 from masktopo.masks.model import masks_of_module
 
@@ -72,13 +72,28 @@ def dense_masks(model: nn.Module) -> MaskSet:
     return found.with_masks(whole, origin="dense")
 
 
-def prunable_layers(network: MaskSet) -> tuple[PrunableLayer, ...]:
+ENDS = {"first": 0, "last": -1}
+"""Words that stand for a prunable layer by its place in the network's order."""
+
+
+def prunable_layers(
+    network: MaskSet, keep_dense: Collection[str] = ()
+) -> tuple[PrunableLayer, ...]:
     """Return the linear and convolution layers of `network`; tied weights count once.
+
+    Parameters
+    ----------
+    network : MaskSet
+    keep_dense : collection of str
+        Names of layers to leave out, or of tied ones an alias; ``"first"`` and ``"last"`` are
+        those in the network's order, unless layers have these names.
 
     Raises
     ------
+    ArgumentError
+        If `keep_dense` names an unknown layer.
     PruningError
-        If there is none.
+        If none is left.
 
     Examples
     --------
@@ -88,17 +103,40 @@ def prunable_layers(network: MaskSet) -> tuple[PrunableLayer, ...]:
     >>> prunable_layers(MaskSet(layers))
     (PrunableLayer(name='fc', shape=(3, 2), start=0),)
     """
-    found: list[PrunableLayer] = []
-    for layer in network.values():
-        if layer.kind == "linear" or layer.kind.startswith("conv"):
-            start = found[-1].span.stop if found else 0
-            found.append(PrunableLayer(layer.name, layer.shape, start))
-    if not total_size(found):
+    able = [
+        layer
+        for layer in network.values()
+        if layer.kind == "linear" or layer.kind.startswith("conv")
+    ]
+    if not any(layer.size for layer in able):
         raise PruningError(
             "the network has no prunable layer: no weight of a linear layer or a convolution "
             f"among {join_names(network) or 'its parameters'}"
         )
+    dense = _dense_names(able, keep_dense)
+    found: list[PrunableLayer] = []
+    for layer in able:
+        if layer.name not in dense:
+            start = found[-1].span.stop if found else 0
+            found.append(PrunableLayer(layer.name, layer.shape, start))
+    if not total_size(found):
+        raise PruningError(
+            f"nothing is left to prune: keep_dense keeps {join_names(layer.name for layer in able)}"
+        )
     return tuple(found)
+
+
+def _dense_names(layers: Sequence[LayerMask], keep_dense: Collection[str]) -> set[str]:
+    """Return the own names of the layers that `keep_dense` names."""
+    names = {word: layers[place].name for word, place in ENDS.items()}
+    names |= {name: layer.name for layer in layers for name in (*layer.aliases, layer.name)}
+    unknown = [name for name in keep_dense if name not in names]
+    if unknown:
+        raise ArgumentError(
+            f"keep_dense names {join_names(map(repr, unknown))}, but the prunable layers are "
+            f"{join_names((layer.name for layer in layers), most=len(layers))}"
+        )
+    return {names[name] for name in keep_dense}
 
 
 def total_size(layers: Sequence[PrunableLayer]) -> int:

@@ -1,5 +1,6 @@
 """One mask by pruning at initialisation."""
 
+from collections.abc import Collection
 from typing import Any
 
 from torch import nn
@@ -29,6 +30,8 @@ def prune(
     train_mode: bool = False,
     rounds: int | None = None,
     noise: float | str | None = None,
+    shuffle: bool = False,
+    keep_dense: Collection[str] = (),
     rng: Rng = 0,
 ) -> MaskSet:
     """Prune a network at initialisation: score its weights and keep the highest.
@@ -67,6 +70,12 @@ def prune(
         Noise in the scores of a method without data: a float multiplies each by
         ``1 + noise * normal`` anew in every round, ``"weights"`` adds to the weights noise of
         their layer's own standard deviation before the first.
+    shuffle : bool
+        Whether every layer's mask is permuted at random in the end, its count kept: the test of
+        whether a method chooses more than the layers' densities.
+    keep_dense : collection of str
+        Names of layers that stay dense and are not in the count of prunable weights; ``"first"``
+        and ``"last"`` are the first and the last prunable layer in the model's order.
     rng : int, Generator or None
         Seed; equal seeds give equal masks on one device and number of torch threads.
 
@@ -78,7 +87,8 @@ def prune(
     Raises
     ------
     ArgumentError
-        If an argument is out of its range, or the method needs data and there is none.
+        If an argument is out of its range, the method needs data and there is none, or
+        `keep_dense` names an unknown layer.
     WiringError
         If ``"phew"`` cannot follow the model's data flow.
     PruningError
@@ -104,8 +114,13 @@ def prune(
     -----
     Of equal scores the earlier weight stays: first by layer in the network's order, then by
     place in the layer. A layer that is used twice or tied counts once.
+
+    References
+    ----------
+    Each method's are in its file. `shuffle`: J. Frankle, G. K. Dziugaite, D. M. Roy, M. Carbin,
+    *Pruning Neural Networks at Initialization: Why are We Missing the Mark?*, ICLR 2021.
     """
-    recipe = Recipe(method, density, scope, batch_size, train_mode, rounds)
+    recipe = Recipe(method, density, scope, batch_size, train_mode, rounds, shuffle, keep_dense)
     draw = Draw(root_seed(rng), batches=batches, noise=noise)
     problem = Problem(model, recipe, pruning_data(data, test=test))
     masks = problem.masks(choose(problem, draw).kept)

@@ -1,5 +1,6 @@
 """How masks are made, and which of them a draw makes."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from masktopo._check import check_choice, check_count
@@ -16,7 +17,8 @@ WEIGHT_NOISE = "weights"
 class Recipe:
     """How masks are made; see `masktopo.prune` for the fields.
 
-    A method may be written with ``_`` for ``-``; the field has the key of `METHODS`.
+    A method may be written with ``_`` for ``-``; the field has the key of `METHODS`. One name in
+    `keep_dense`, or a list as JSON has it, becomes a tuple.
 
     Raises
     ------
@@ -30,9 +32,13 @@ class Recipe:
     batch_size: int = 128
     train_mode: bool = False
     rounds: int | None = None
+    shuffle: bool = False
+    keep_dense: Collection[str] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "method", method_key(self.method))
+        names = (self.keep_dense,) if isinstance(self.keep_dense, str) else tuple(self.keep_dense)
+        object.__setattr__(self, "keep_dense", names)
         check_choice("method", self.method, METHODS)
         check_choice("scope", self.scope, SCOPES)
         check_count("batch_size", self.batch_size)
@@ -61,7 +67,8 @@ class Recipe:
     @property
     def origin(self) -> str:
         """The masks' origin in words."""
-        return f"{self.method} at density {self.density:g}"
+        words = f"{self.method} at density {self.density:g}"
+        return f"{words}, shuffled by layer" if self.shuffle else words
 
 
 @dataclass(frozen=True)

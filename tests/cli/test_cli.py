@@ -102,6 +102,12 @@ def test_prune_pags_and_train_go_together(tmp_path, capsys):
     shared = ["--model", "mlp", "--data", "digits", "--quiet"]
     assert main(["prune", *shared, "--density", "0.1", "-o", str(masks)]) == 0
     assert load_masks(masks).nnz == round(0.1 * load_masks(masks).size)
+    options = ["--keep-dense", "first", "last", "--shuffle", "-o", str(tmp_path / "other.masks")]
+    assert main(["prune", *shared, "--method", "random_erk", *options]) == 0
+    first, middle, last = load_masks(tmp_path / "other.masks").values()
+    assert first.is_dense
+    assert last.is_dense
+    assert middle.origin == "random-erk at density 0.01, shuffled by layer"
     run = tmp_path / "run"
     sampling = ["--samples", "2", "--batches", "2", "--density", "0.1", "-o", str(run)]
     assert main(["pags", *shared, *sampling]) == 0
