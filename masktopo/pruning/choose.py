@@ -1,7 +1,7 @@
 """One mask: rounds of scoring the network and keeping the highest scores."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from masktopo.errors import PruningError
 from masktopo.masks.layer import BoolArray
 from masktopo.pruning.batches import Batches, all_batches, drawn_batches
 from masktopo.pruning.budget import keep_highest
+from masktopo.pruning.pool import GradientPool, pool_batches
 from masktopo.pruning.problem import Problem
 from masktopo.pruning.prunable import layer_weights, private_copy, zero_pruned
 from masktopo.pruning.recipe import WEIGHT_NOISE, Draw
@@ -63,8 +64,16 @@ class Choice:
         return standing
 
 
-def choose(problem: Problem, draw: Draw) -> Choice:
+def choose(problem: Problem, draw: Draw, pool: GradientPool | None = None) -> Choice:
     """Make the mask of `draw`; a pure function on one device and number of torch threads.
+
+    Parameters
+    ----------
+    problem : Problem
+    draw : Draw
+    pool : GradientPool, optional
+        The gradients of the batches of `draw`'s pool, which otherwise are taken anew: the mask is
+        the same, unless the network itself draws at random.
 
     Raises
     ------
@@ -75,9 +84,12 @@ def choose(problem: Problem, draw: Draw) -> Choice:
     if draw.noise == WEIGHT_NOISE:
         _shake_weights(dense, problem, draw)
     kept = np.ones(problem.size, dtype=bool)
+    pooled = None if pool is None or draw.pool is None else pool.summed(_of_pool(draw))
     scores, rounds = np.empty(problem.size), np.zeros(problem.size, dtype=np.int32)
     for place, counts in enumerate(round_counts(problem.layers, problem.recipe)):
-        scores[kept] = _score(problem, draw, place, dense, kept, counts)
+        # Only the dense network's gradients are in the pool.
+        known = None if place else pooled
+        scores[kept] = _score(problem, draw, place, dense, kept, counts, known)
         rounds[kept] = place
         kept = _keep(problem, kept, scores, counts)
     choice = Choice(kept, scores, rounds)
@@ -114,6 +126,7 @@ def _score(
     dense: nn.Module,
     kept: BoolArray,
     counts: Counts,
+    pooled: list[torch.Tensor] | None,
 ) -> NDArray[np.float64]:
     """Score the weights that are still there, in a copy of the network without the others."""
     network = private_copy(dense, problem.layers)
@@ -121,7 +134,8 @@ def _score(
     zero_pruned(network, problem.layers, kept)
     numbers = np.errstate(over="ignore", invalid="ignore")  # what they leave is an error below
     with numbers, reproducible(draw.seed, draw.index, _MODEL, place, device=problem.device):
-        scores = problem.method.score(_scene(problem, draw, place, network, counts))
+        scene = replace(_scene(problem, draw, place, network, counts), pooled=pooled)
+        scores = problem.method.score(scene)
     _check_finite(problem, scores)
     scores = scores[kept]
     if isinstance(draw.noise, float | int):
@@ -139,6 +153,7 @@ def _scene(problem: Problem, draw: Draw, place: int, network: nn.Module, counts:
         generator=stream(draw.seed, draw.index, _SCORE, place),
         counts=tuple(counts),
         wiring=problem.wiring if problem.method.needs_wiring else None,
+        temperature=problem.method.temperature,
     )
 
 
@@ -148,8 +163,17 @@ def _batches(problem: Problem, draw: Draw) -> Batches | None:
     size = problem.recipe.batch_size
     if draw.batches is None:
         return all_batches(problem.data, size)
+    if draw.pool is not None:
+        pool = pool_batches(problem.data, size, draw.pool, draw.seed)
+        return replace(pool, indices=tuple(pool.indices[batch] for batch in _of_pool(draw)))
     generator = stream(draw.seed, draw.index, _BATCHES)
     return drawn_batches(problem.data, size, draw.batches, generator)
+
+
+def _of_pool(draw: Draw) -> NDArray[np.int64]:
+    """Draw batches of the pool without replacement."""
+    assert draw.pool is not None
+    return stream(draw.seed, draw.index, _BATCHES).permutation(draw.pool)[: draw.batches]
 
 
 def _shake_weights(network: nn.Module, problem: Problem, draw: Draw) -> None:

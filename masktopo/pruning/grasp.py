@@ -5,11 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from masktopo.pruning.batches import Batches
-from masktopo.pruning.gradients import batch_losses, summed_gradients
+from masktopo.pruning.gradients import batch_losses
 from masktopo.pruning.prunable import flat_values
 from masktopo.pruning.scene import Scene
 
@@ -36,22 +35,18 @@ def grasp(scene: Scene) -> NDArray[np.float64]:
     Flow*, ICLR 2020, equation 8 and algorithm 2.
     """
     assert scene.batches is not None
-    network, weights, batches = scene.network, scene.weights, scene.batches
-    gradients = summed_gradients(network, weights, batches, temperature=TEMPERATURE)
-    products = _hessian_products(network, weights, batches, gradients)
-    return flat_values(weights) * flat_values(products)
+    products = _hessian_products(scene, scene.batches, scene.gradients)
+    return flat_values(scene.weights) * flat_values(products)
 
 
 def _hessian_products(
-    network: nn.Module,
-    weights: Sequence[nn.Parameter],
-    batches: Batches,
-    vectors: Sequence[torch.Tensor],
+    scene: Scene, batches: Batches, vectors: Sequence[torch.Tensor]
 ) -> list[torch.Tensor]:
     """Return the Hessian of the loss times `vectors`, summed in the order of the batches."""
+    weights, temperature = scene.weights, scene.temperature
     totals = [torch.zeros_like(weight) for weight in weights]
     with sdpa_kernel(SDPBackend.MATH):  # the fused attentions have no second derivative
-        for loss in batch_losses(network, weights, batches, temperature=TEMPERATURE):
+        for loss in batch_losses(scene.network, weights, batches, temperature=temperature):
             gradients = torch.autograd.grad(
                 loss, weights, create_graph=True, allow_unused=True, materialize_grads=True
             )

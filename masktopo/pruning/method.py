@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from masktopo.pruning.grasp import grasp
+from masktopo.pruning.grasp import TEMPERATURE, grasp
 from masktopo.pruning.magnitude import magnitude
 from masktopo.pruning.phew import phew
 from masktopo.pruning.random_order import random_order
@@ -47,6 +47,8 @@ class Method:
     densities : str or None
         The rule by which the method divides its budget among layers (a key of
         `masktopo.pruning.densities.DENSITIES`); None where the weights are ranked.
+    temperature : float
+        What logits are divided by, in methods that see data.
     """
 
     score: Score
@@ -56,6 +58,7 @@ class Method:
     is_random: bool = False
     rounds: int = 1
     densities: str | None = None
+    temperature: float = 1.0
 
     @property
     def is_iterative(self) -> bool:
@@ -77,7 +80,7 @@ METHODS: dict[str, Method] = {
     "magnitude": Method(magnitude),
     "snip": Method(snip, needs_data=True),
     "snip-iterative": Method(snip, needs_data=True, rounds=ROUNDS),
-    "grasp": Method(grasp, needs_data=True),
+    "grasp": Method(grasp, needs_data=True, temperature=TEMPERATURE),
     "phew": Method(phew, needs_wiring=True, is_random=True),
     "synflow": Method(synflow, needs_shape=True, rounds=ROUNDS),
 }

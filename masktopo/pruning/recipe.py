@@ -85,14 +85,20 @@ class Draw:
         Noise that sets the draws of a data-free method apart: each score is multiplied by
         ``1 + noise * normal``, anew in every round; or normal noise of each layer's own
         standard deviation is added to its weights before the first.
+    pool : int or None
+        Batches of the pool, fixed by the seed, that this draw's are among; None draws from all
+        of the data.
     """
 
     seed: int
     index: int = 0
     batches: int | None = None
     noise: float | str | None = None
+    pool: int | None = None
 
     def __post_init__(self) -> None:
+        if self.pool is not None and (self.batches is None or self.pool < self.batches):
+            raise ArgumentError(f"a pool of {self.pool} batches gives no {self.batches} of them")
         if self.batches is not None:
             check_count("batches", self.batches)
         check_noise(self.noise)

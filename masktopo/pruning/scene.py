@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import nn
 
 from masktopo.graphs.wiring import Wiring
 from masktopo.pruning.batches import Batches
+from masktopo.pruning.gradients import summed_gradients
 from masktopo.pruning.prunable import PrunableLayer, layer_weights
 
 __all__ = ["Scene"]
@@ -33,6 +35,10 @@ class Scene:
         How many of the highest scores will be kept in each span of the flat vector.
     wiring : Wiring or None
         The data flow, for methods that follow paths.
+    temperature : float
+        What logits are divided by in the loss.
+    pooled : list of torch.Tensor or None
+        The summed gradients of the batches, where a pool has them.
     """
 
     network: nn.Module
@@ -42,8 +48,20 @@ class Scene:
     generator: np.random.Generator
     counts: tuple[tuple[slice, int], ...]
     wiring: Wiring | None
+    temperature: float = 1.0
+    pooled: list[torch.Tensor] | None = None
 
     @property
     def weights(self) -> list[nn.Parameter]:
         """The parameters to score, one a layer."""
         return layer_weights(self.network, self.layers)
+
+    @property
+    def gradients(self) -> list[torch.Tensor]:
+        """The gradients of the weights, summed over the batches in their order."""
+        if self.pooled is not None:
+            return self.pooled
+        assert self.batches is not None
+        return summed_gradients(
+            self.network, self.weights, self.batches, temperature=self.temperature
+        )

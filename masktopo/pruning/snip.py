@@ -3,7 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from masktopo.pruning.gradients import summed_gradients
 from masktopo.pruning.prunable import flat_values
 from masktopo.pruning.scene import Scene
 
@@ -21,8 +20,5 @@ def snip(scene: Scene) -> NDArray[np.float64]:
     Sensitivity*, ICLR 2019, equations 4 to 6. In rounds: P. de Jorge et al., *Progressive
     Skeletonization: Trimming more fat from a network at initialization*, ICLR 2021, section 4.
     """
-    assert scene.batches is not None
-    weights = scene.weights
-    gradients = summed_gradients(scene.network, weights, scene.batches)
     # In float64 the product of two float32 numbers is exact, so rounding makes no ties.
-    return np.abs(flat_values(gradients) * flat_values(weights))
+    return np.abs(flat_values(scene.gradients) * flat_values(scene.weights))
