@@ -17,8 +17,15 @@ def append_line(path: Path, line: str) -> None:
         os.fsync(file.fileno())
 
 
-def read_lines(path: Path) -> list[str]:
-    """Read all whole lines, none where there is no file, and cut off a last one that is not.
+def read_lines(path: Path, *, repair: bool = True) -> list[str]:
+    """Read all whole lines, none where there is no file.
+
+    Parameters
+    ----------
+    path : path
+    repair : bool
+        Whether to cut off a last line that is not whole, before others are appended. Not for
+        files that another process writes.
 
     Raises
     ------
@@ -29,7 +36,7 @@ def read_lines(path: Path) -> list[str]:
         return []
     text = path.read_text(encoding="utf-8")
     whole = text[: text.rfind("\n") + 1]
-    if whole != text:
+    if repair and whole != text:
         with atomic_write(path) as file:
             file.write(whole.encode())
     return whole.splitlines()

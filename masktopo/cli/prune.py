@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from masktopo.cli.shared import add_network_arguments, load_network
+from masktopo.cli.shared import add_network_arguments, add_pruning_arguments, load_network
 
 __all__ = ["add_arguments", "run"]
 
@@ -11,14 +11,7 @@ __all__ = ["add_arguments", "run"]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_network_arguments(parser)
-    parser.add_argument("--method", default="snip", help="pruning method (default snip)")
-    parser.add_argument("--density", type=float, default=0.01, help="share kept (default 0.01)")
-    parser.add_argument(
-        "--shuffle", action="store_true", help="permute every layer's mask at random in the end"
-    )
-    parser.add_argument(
-        "--keep-dense", nargs="+", default=(), metavar="LAYER", help="layers; or first, last"
-    )
+    add_pruning_arguments(parser)
     parser.add_argument("-o", "--out", type=Path, required=True, help="mask file to write")
 
 

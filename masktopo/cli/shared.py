@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
     from masktopo.data.splits import DataSplits
 
-__all__ = ["add_network_arguments", "load_network"]
+__all__ = ["add_network_arguments", "add_pruning_arguments", "load_network"]
 
 
 def add_network_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +23,18 @@ def add_network_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="seed (default 0)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def add_pruning_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the method and what it is to keep."""
+    parser.add_argument("--method", default="snip", help="pruning method (default snip)")
+    parser.add_argument("--density", type=float, default=0.01, help="share kept (default 0.01)")
+    parser.add_argument(
+        "--shuffle", action="store_true", help="permute every layer's mask at random in the end"
+    )
+    parser.add_argument(
+        "--keep-dense", nargs="+", default=(), metavar="LAYER", help="layers; or first, last"
+    )
 
 
 def load_network(arguments: argparse.Namespace) -> tuple["nn.Module", "DataSplits"]:

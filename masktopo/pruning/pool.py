@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,10 +35,24 @@ class GradientPool:
         A row a batch: the gradient of all prunable weights of the dense network, flat.
     layers : tuple of PrunableLayer
         Where the layers are in a row.
+    file : path or None
+        The file that the gradients are mapped from; other processes then map it as well.
     """
 
     gradients: NDArray[np.floating]
     layers: tuple[PrunableLayer, ...]
+    file: Path | None = None
+
+    @classmethod
+    def mapped(cls, file: Path, layers: tuple[PrunableLayer, ...]) -> "GradientPool":
+        """Map the gradients of a file into memory."""
+        return cls(np.load(file, mmap_mode="r"), layers, file)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travel as the name of the file, where there is one."""
+        if self.file is None:
+            return GradientPool, (self.gradients, self.layers)
+        return GradientPool.mapped, (self.file.absolute(), self.layers)
 
     def summed(self, batches: Sequence[int] | NDArray[np.int64]) -> list[torch.Tensor]:
         """Add up the gradients of some batches in their order, to the bit as if taken anew.
@@ -92,7 +107,7 @@ def fill_pool(
     if file is None:
         rows = np.empty((count, problem.size), _dtype(problem))
     elif file.exists():
-        return GradientPool(np.load(file, mmap_mode="r"), problem.layers)
+        return GradientPool.mapped(file, problem.layers)
     else:
         part = file.with_name(f"{file.name}.part")
         rows = open_memmap(part, "w+", _dtype(problem), (count, problem.size))
@@ -101,11 +116,11 @@ def fill_pool(
         gradients = tqdm(_flat_gradients(problem, batches), "pool", count, disable=not progress)
         for place, gradient in enumerate(gradients):
             rows[place] = gradient
-    if file is not None:
-        del rows
-        part.replace(file)
-        rows = np.load(file, mmap_mode="r")
-    return GradientPool(rows, problem.layers)
+    if file is None:
+        return GradientPool(rows, problem.layers)
+    del rows
+    part.replace(file)
+    return GradientPool.mapped(file, problem.layers)
 
 
 def _flat_gradients(problem: Problem, batches: Batches) -> Iterator[NDArray[np.floating]]:

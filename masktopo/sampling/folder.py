@@ -1,12 +1,15 @@
 """The folder of a PAGS run: whose it is, the candidates so far, and the files of its result.
 
-====================  =========================================================================
-``settings.json``     what makes the run the same run
-``initial.pt``        state dict of the weights at which masks are drawn
-``candidates.jsonl``  one line a scored candidate, appended as it comes
-``explored.npy``      packed bits: weights that at least one candidate kept
-``*.masks, *.csv``    the result, once all candidates are scored; ``result.json`` comes last
-====================  =========================================================================
+=====================  ========================================================================
+``settings.json``      what makes the run the same run
+``initial.pt``         state dict of the weights at which masks are drawn
+``pool.npy``           gradients of the pool, a row a batch, where they are not held in memory
+``ticket.npz``         ticket 0: packed bits of its mask, last scores and their rounds
+``candidates*.jsonl``  one line a scored candidate, appended as it comes; a file a shard
+``explored*.npy``      packed bits: weights that at least one candidate of the shard kept
+``masks/*.npz``        packed bits of every candidate that a GPU drew
+``*.masks, *.csv``     the result, once all candidates are scored; ``result.json`` comes last
+=====================  ========================================================================
 """
 
 import pickle
@@ -25,8 +28,8 @@ __all__ = ["claim_folder", "read_settings", "read_state", "write_state", "write_
 
 SETTINGS_FILE = "settings.json"
 INITIAL_FILE = "initial.pt"
-CANDIDATES_FILE = "candidates.jsonl"
-EXPLORED_FILE = "explored.npy"
+POOL_FILE = "pool.npy"
+TICKET_FILE = "ticket.npz"
 
 
 def claim_folder(folder: Path, settings: PagsSettings) -> None:

@@ -3,71 +3,139 @@
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from masktopo._files import atomic_write
 from masktopo._lines import append_line, read_lines
 from masktopo.errors import RunError
 from masktopo.masks.layer import BoolArray
 from masktopo.sampling.candidate import Candidate, read_candidate, write_candidate
-from masktopo.sampling.folder import CANDIDATES_FILE, EXPLORED_FILE
+from masktopo.sampling.work import Sampled
 
 __all__ = ["Journal"]
 
+_CANDIDATES, _EXPLORED, _MASKS = "candidates", "explored", "masks"
+
 
 class Journal:
-    """Candidates in the order of their index, and the union of their masks.
+    """Candidates by their index, and the union of their masks.
 
     Parameters
     ----------
     size : int
         Number of prunable weights.
     folder : path or None
-        Where candidates are appended as they come; what is there already is read. A line that
-        an interruption cut short is dropped.
+        Where candidates are appended as they come. What is there already is read, also what other
+        shards wrote; a line that an interruption cut short is dropped.
+    shard : str
+        Part of the names of the files to write, so that shards can share a folder.
 
     Raises
     ------
     RunError
-        If a file of the folder is damaged; file and line are named.
+        If a file of the folder is damaged, or two disagree; file and line are named.
     """
 
-    def __init__(self, size: int, folder: Path | None = None) -> None:
-        self.candidates: list[Candidate] = []
-        self.explored: BoolArray = np.zeros(size, dtype=bool)
-        self._folder = folder
-        if folder is not None and (folder / CANDIDATES_FILE).exists():
-            path = folder / CANDIDATES_FILE
-            self.candidates = [_parse(path, *found) for found in enumerate(read_lines(path))]
-            if self.candidates:
-                self.explored = _read_explored(folder / EXPLORED_FILE, size)
+    def __init__(self, size: int, folder: Path | None = None, *, shard: str = "") -> None:
+        self.folder = folder
+        self._shard = shard
+        self._found: dict[int, Candidate] = {}
+        self._masks: dict[int, NDArray[np.uint8]] = {}
+        self._size = size
+        self._explored = np.zeros((size + 7) // 8, np.uint8)
+        self._others = self._explored
+        if folder is not None and folder.exists():
+            self._read(folder)
 
-    def add(self, candidate: Candidate, kept: BoolArray) -> None:
-        """Take up the next candidate; it is on disk when this returns."""
-        self.candidates.append(candidate)
-        self.explored |= kept
-        if self._folder is None:
+    def __contains__(self, index: int) -> bool:
+        return index in self._found
+
+    def __getitem__(self, index: int) -> Candidate:
+        return self._found[index]
+
+    @property
+    def candidates(self) -> list[Candidate]:
+        """All candidates in the order of their index."""
+        return [self._found[index] for index in sorted(self._found)]
+
+    @property
+    def explored(self) -> float:
+        """Part of the weights that at least one candidate kept."""
+        union = np.unpackbits(self._explored | self._others, count=self._size)
+        return float(union.mean())
+
+    def add(self, sampled: Sampled) -> None:
+        """Take up some candidates; they are on disk when this returns."""
+        self._explored = self._explored | sampled.explored
+        self._found.update((candidate.index, candidate) for candidate in sampled.candidates)
+        if self.folder is None:
+            self._masks |= sampled.masks
             return
-        # The union first: a candidate that is only in it is drawn again and adds nothing.
-        with atomic_write(self._folder / EXPLORED_FILE) as file:
-            np.save(file, np.packbits(self.explored))
-        append_line(self._folder / CANDIDATES_FILE, write_candidate(candidate))
+        # The lines last: a candidate that is only in the rest is drawn again and adds nothing.
+        for index, packed in sampled.masks.items():
+            with atomic_write(self._mask_file(index)) as file:
+                np.savez_compressed(file, packed=packed)
+        with atomic_write(self._file(_EXPLORED, "npy")) as file:
+            np.save(file, self._explored)
+        for candidate in sampled.candidates:
+            append_line(self._file(_CANDIDATES, "jsonl"), write_candidate(candidate))
+
+    def mask(self, index: int) -> BoolArray | None:
+        """Return the stored mask of a candidate, flat; None where masks can be drawn again."""
+        packed = self._masks.get(index)
+        if self.folder is not None and self._mask_file(index).exists():
+            packed = _load(self._mask_file(index), "packed")
+        return None if packed is None else np.unpackbits(packed, count=self._size).astype(bool)
+
+    def _file(self, name: str, ending: str) -> Path:
+        assert self.folder is not None
+        return self.folder / f"{name}{self._shard}.{ending}"
+
+    def _mask_file(self, index: int) -> Path:
+        assert self.folder is not None
+        return self.folder / _MASKS / f"{index:06d}.npz"
+
+    def _read(self, folder: Path) -> None:
+        own = self._file(_CANDIDATES, "jsonl")
+        for path in sorted(folder.glob(f"{_CANDIDATES}*.jsonl")):
+            lines = _lines_of(path, repair=path == own)
+            for place, line in enumerate(lines):
+                self._take(path, place, line)
+            if not lines:
+                continue
+            packed = _load(path.with_name(f"{_EXPLORED}{path.stem[len(_CANDIDATES) :]}.npy"))
+            if packed.shape != self._explored.shape:
+                raise RunError(f"{folder} holds candidates of a network of another size")
+            if path == own:
+                self._explored = packed
+            else:
+                self._others = self._others | packed
+
+    def _take(self, path: Path, place: int, line: str) -> None:
+        """Take up a line; the same candidate may stand in several files."""
+        try:
+            candidate = read_candidate(line)
+        except ValueError as error:
+            raise RunError(f"{path}, line {place + 1} is damaged: {error}") from error
+        known = self._found.setdefault(candidate.index, candidate)
+        if known.digest != candidate.digest:
+            raise RunError(
+                f"{path}, line {place + 1}: candidate {candidate.index} is mask "
+                f"{candidate.digest[:16]}, but {known.digest[:16]} elsewhere in the folder; draws "
+                "repeat on one device, CPU type and torch version"
+            )
 
 
-def _parse(path: Path, place: int, line: str) -> Candidate:
+def _lines_of(path: Path, *, repair: bool) -> list[str]:
     try:
-        candidate = read_candidate(line)
+        return read_lines(path, repair=repair)
     except ValueError as error:
-        raise RunError(f"{path}, line {place + 1} is damaged: {error}") from error
-    if candidate.index != place:
-        raise RunError(
-            f"{path}, line {place + 1} holds candidate {candidate.index}, expected {place}"
-        )
-    return candidate
+        raise RunError(f"{path} is damaged: {error}") from error
 
 
-def _read_explored(path: Path, size: int) -> BoolArray:
+def _load(path: Path, entry: str | None = None) -> NDArray[np.uint8]:
     try:
-        packed = np.load(path, allow_pickle=False)
-        return np.unpackbits(packed, count=size).astype(bool)
-    except (OSError, ValueError, TypeError) as error:
+        loaded = np.load(path, allow_pickle=False)
+        return np.asarray(loaded if entry is None else loaded[entry], np.uint8)
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise RunError(f"{path} is missing or damaged: {error}") from error

@@ -4,54 +4,48 @@ import numpy as np
 import pandas as pd
 import torch
 
+from masktopo.errors import RunError
 from masktopo.masks.layer import BoolArray
 from masktopo.masks.maskset import MaskSet
 from masktopo.pruning.budget import kept_count
-from masktopo.pruning.choose import choose
+from masktopo.pruning.choose import Choice
 from masktopo.pruning.problem import Problem
 from masktopo.sampling.candidate import Candidate, candidate_table
-from masktopo.sampling.draws import Scorer, draw_candidates, redraw
+from masktopo.sampling.draws import check_digest, draw_candidates, redraw
 from masktopo.sampling.journal import Journal
 from masktopo.sampling.repair import repair
 from masktopo.sampling.result import PagsResult
 from masktopo.sampling.selection import Selection, fold_layers, select_network
 from masktopo.sampling.settings import PagsSettings
+from masktopo.sampling.ticket import find_ticket
+from masktopo.sampling.work import Work, score
 
-__all__ = ["run"]
+__all__ = ["check_complete", "run", "take_ticket"]
 
 
-def run(
-    problem: Problem,
-    settings: PagsSettings,
-    scorer: Scorer,
-    journal: Journal,
-    *,
-    progress: bool = False,
-) -> PagsResult:
+def run(work: Work, journal: Journal, *, n_jobs: int = 1, progress: bool = False) -> PagsResult:
     """Draw and score the candidates that `journal` lacks, select, and repair.
 
     Parameters
     ----------
-    problem : Problem
-        The network at which masks are drawn, and what draws see.
-    settings : PagsSettings
-        What decides the outcome.
-    scorer : callable
-        ``(index, masks) -> Candidate``.
+    work : Work
     journal : Journal
         The candidates so far; ends with all of them.
+    n_jobs : int
+        Processes that draw and score.
     progress : bool
         Whether to show a bar.
     """
-    ticket = choose(problem, settings.draw(0))
-    draw_candidates(problem, settings, scorer, journal, ticket, progress=progress)
+    problem, settings = work.problem, work.settings
+    ticket = take_ticket(work, journal)
+    draw_candidates(work, journal, range(settings.samples + 1), n_jobs=n_jobs, progress=progress)
     selection = _select(settings, journal.candidates)
-    mixed = _mix(problem, settings, journal.candidates, selection, ticket.kept)
+    mixed = _mix(work, journal, selection, ticket.kept)
     chosen = mixed
     if settings.exact_density:
         chosen = repair(mixed, ticket.standing, kept_count(settings.recipe.density, problem.size))
     masks = _with_origins(problem, settings, chosen, selection)
-    final = scorer(-1, masks)
+    final = work.scorer(-1, masks)
     return PagsResult(
         masks=masks,
         ticket=problem.masks(ticket.kept),
@@ -59,9 +53,41 @@ def run(
         history=candidate_table(journal.candidates, selection.accepted, problem.dense),
         layers=_layer_table(problem.masks(mixed), final, journal.candidates, selection),
         initial=_state(problem),
-        explored=float(journal.explored.mean()),
+        explored=journal.explored,
         settings=settings,
     )
+
+
+def take_ticket(work: Work, journal: Journal) -> Choice:
+    """Return ticket 0, after taking it up among the candidates.
+
+    Raises
+    ------
+    RunError
+        If it is another than the journal's.
+    """
+    ticket = find_ticket(work, journal.folder)
+    if 0 in journal:
+        check_digest(work.problem, journal[0], ticket.kept)
+    else:
+        journal.add(score(work, [0], [ticket.kept]))
+    return ticket
+
+
+def check_complete(journal: Journal, samples: int) -> None:
+    """Raise unless all samples of a run are there.
+
+    Raises
+    ------
+    RunError
+        Naming how many are missing, and the first.
+    """
+    missing = [index for index in range(samples + 1) if index not in journal]
+    if missing:
+        raise RunError(
+            f"{journal.folder} lacks {len(missing)} of {samples + 1} candidates, the first of "
+            f"them {missing[0]}; are all shards done?"
+        )
 
 
 def _select(settings: PagsSettings, candidates: list[Candidate]) -> Selection:
@@ -73,19 +99,13 @@ def _select(settings: PagsSettings, candidates: list[Candidate]) -> Selection:
     return fold_layers(imdb, score, valid, ties=settings.ties)
 
 
-def _mix(
-    problem: Problem,
-    settings: PagsSettings,
-    candidates: list[Candidate],
-    selection: Selection,
-    ticket: BoolArray,
-) -> BoolArray:
+def _mix(work: Work, journal: Journal, selection: Selection, ticket: BoolArray) -> BoolArray:
     """Take every layer from the candidate that won it, flat."""
-    winners = _winner_by_layer(problem, selection)
+    winners = _winner_by_layer(work.problem, selection)
     mixed = ticket.copy()
     for index in sorted(set(winners.values()) - {0}):
-        kept = redraw(problem, settings, candidates[index])
-        for layer in problem.layers:
+        kept = redraw(work, journal, journal[index])
+        for layer in work.problem.layers:
             if winners[layer.name] == index:
                 mixed[layer.span] = kept[layer.span]
     return mixed

@@ -4,39 +4,22 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from masktopo._check import check_count
-from masktopo._progress import shows_progress
-from masktopo._random import Rng, root_seed
-from masktopo.data.tensors import TensorData
+from masktopo._random import Rng
 from masktopo.errors import ArgumentError
-from masktopo.masks.copying import copy_model
 from masktopo.masks.maskset import MaskSet
-from masktopo.pruning.batches import check_enough
 from masktopo.pruning.collapse import warn_of_collapse
-from masktopo.pruning.problem import Problem
-from masktopo.pruning.prune import pruning_data
-from masktopo.pruning.recipe import Recipe
-from masktopo.pruning.reproducible import use_torch_threads
-from masktopo.sampling.folder import (
-    INITIAL_FILE,
-    claim_folder,
-    read_settings,
-    read_state,
-    write_state,
-)
-from masktopo.sampling.journal import Journal
-from masktopo.sampling.pretrain import pretrained
+from masktopo.sampling.draws import draw_candidates
+from masktopo.sampling.opening import opened
+from masktopo.sampling.options import PagsOptions
 from masktopo.sampling.result import PagsResult
-from masktopo.sampling.run import run
-from masktopo.sampling.scoring import Score, Scoring, check_reference, reference_values
-from masktopo.sampling.settings import PagsSettings
+from masktopo.sampling.run import check_complete, run, take_ticket
+from masktopo.sampling.scoring import Score
 from masktopo.training.config import TrainConfig
-from masktopo.training.identity import state_digest
 
-__all__ = ["pags"]
+__all__ = ["pags", "pags_shard"]
 
 
 def pags(
@@ -48,6 +31,7 @@ def pags(
     samples: int = 1000,
     batches: int = 20,
     batch_size: int = 128,
+    pool: int | None = None,
     selection: str = "layer",
     score: Score = "full_spectrum",
     reference: str | MaskSet = "origin",
@@ -59,11 +43,14 @@ def pags(
     scope: str = "global",
     train_mode: bool = False,
     rounds: int | None = None,
+    shuffle: bool = False,
+    keep_dense: str | tuple[str, ...] = (),
     test: Any = None,
     rng: Rng = 0,
     n_jobs: int = 1,
     torch_threads: int | None = None,
     out: str | PathLike[str] | None = None,
+    merge: bool = False,
     progress: bool | None = None,
 ) -> PagsResult:
     """Sample masks by pruning at initialisation, and keep the layers or the mask best as graphs.
@@ -78,19 +65,26 @@ def pags(
         The dense network. It is not changed.
     data : data set, pair of arrays, specification or None
         As for `masktopo.train`; its training set less its validation part is used.
-    method, density, scope, train_mode, rounds
+    method, density, scope, train_mode, rounds, shuffle, keep_dense
         As for `masktopo.prune`.
     samples : int
         Masks to draw beside ticket 0.
     batches, batch_size : int
         Mini-batches of every sample, drawn without replacement, and their size.
+    pool : int or None
+        Batches that are drawn once for the whole run, and that every sample draws its own among,
+        without replacement; None draws from all of the data every time. Their gradients are taken
+        once, so that a sample of ``"snip"`` costs no pass over data. Methods that go on to look at
+        the network (the Hessian of ``"grasp"``, later rounds of ``"snip-iterative"``) take only
+        their first gradients from it.
     selection : {"layer", "network"}
         Whether every layer is chosen for itself, by `imdb` and `score`, or one whole mask by
         the mean `score` of its layers.
     score : str or callable
-        ``"full_spectrum"``, a coordinate (``"ramanujan_gap"``, ``"weighted_spectral_gap"``,
-        ``"imdb"``, ``"imsg"``), or a function of the candidate's
-        `masktopo.metrics.spectral.Coordinates` that gives one float a layer. Higher is better.
+        ``"full_spectrum"``, any other metric that `masktopo.analyze` knows and that is a number
+        (with ``selection="network"`` also one of the network as a whole), or a function of the
+        candidate's `masktopo.metrics.spectral.Coordinates` that gives one float a layer. Higher
+        is better.
     reference : {"origin", "dense"} or MaskSet
         Where `full_spectrum` is measured from: the origin, the dense network's coordinates, or
         those of another mask, with the network's own weights.
@@ -108,18 +102,23 @@ def pags(
     test : data set, optional
         As for `masktopo.train`: without one, a fifth of `data` is held out as its test set.
     rng : int, Generator or None
-        Seed; equal seeds give equal masks on one device, torch version and number of torch
-        threads.
+        Seed; equal seeds give equal masks on one type of device, torch version and number of
+        torch threads.
     n_jobs : int
-        Threads that score the layers of a candidate; results do not depend on it.
+        Processes that draw and score, through joblib: of this machine, or of a cluster under
+        ``joblib.parallel_config(backend="dask")``. Results do not depend on it. With 1, all is
+        done in this process, on a GPU with a thread that scores beside it.
     torch_threads : int or None
-        Torch threads of the draws. None takes torch's present number, or in a resumed run the
-        number that it began with.
+        Torch threads of every draw, on which the last digits of gradients depend. None takes 1,
+        so that results do not depend on the number of cores, which `n_jobs` is for; or in a
+        resumed run the number that it began with.
     out : path or None
         Folder of the run. Candidates are appended as they come, so that a stopped run goes on
         when it is started again, and the result is saved there.
+    merge : bool
+        Draw no further sample: `out` must hold all, as `pags_shard` left them.
     progress : bool or None
-        Whether to show a bar; None shows it on a terminal.
+        Whether to show bars, with what a pool takes of memory; None shows them on a terminal.
 
     Returns
     -------
@@ -132,8 +131,8 @@ def pags(
     PruningError
         As for `masktopo.prune`; also if the data has fewer samples than `batches` need.
     RunError
-        If `out` holds a run of other settings, or a damaged file, or a winner that is drawn
-        again is not the mask that was scored.
+        If `out` holds a run of other settings, or a damaged file, lacks samples to be merged, or
+        a winner that is drawn again is not the mask that was scored; if a worker is killed.
 
     Warns
     -----
@@ -142,8 +141,10 @@ def pags(
 
     Notes
     -----
-    No masks are stored: winners are drawn again and their digests checked. Cost: `samples`
-    times `batches` forward and backward passes, and the spectra of every candidate's layers.
+    No masks are stored or sent, but what a GPU draws: winners are drawn again and their digests
+    checked. Cost: `samples` times `batches` forward and backward passes, or `pool` of them, and
+    the spectra of every candidate's layers. Memory: `pool` times the weights times 4 bytes; above
+    1 GB, or for several processes, they are mapped from a file in `out`.
 
     Examples
     --------
@@ -158,71 +159,104 @@ def pags(
     D. Hoang, S. Kundu, S. Liu, Z. Wang, *Don't just prune by magnitude! Your mask topology is a
     secret weapon*, NeurIPS 2023, algorithm 1.
     """
-    check_count("n_jobs", n_jobs)
-    folder = None if out is None else Path(out)
-    recorded = None if folder is None else read_settings(folder)
-    threads = torch.get_num_threads() if recorded is None else recorded.torch_threads
-    seen = pruning_data(data, test=test)
-    settings = PagsSettings(
-        recipe=Recipe(method, density, scope, batch_size, train_mode, rounds),
+    if merge and out is None:
+        raise ArgumentError("merge=True needs out, the folder of the run")
+    options = PagsOptions(
+        method=method,
+        density=density,
         samples=samples,
         batches=batches,
+        batch_size=batch_size,
+        pool=pool,
         selection=selection,
-        ties=ties,
-        score=Scoring(score).name,
-        reference=reference if isinstance(reference, str) else f"masks {reference.digest}",
+        score=score,
+        reference=reference,
         exact_density=exact_density,
+        ties=ties,
         noise=noise,
         pretrain_steps=pretrain_steps,
-        pretrain=(pretrain or TrainConfig(batch_size=batch_size)) if pretrain_steps else None,
-        seed=recorded.seed if rng is None and recorded is not None else root_seed(rng),
-        torch_threads=threads if torch_threads is None else torch_threads,
-        model=state_digest(model.state_dict()),
-        data="none" if seen is None else seen.digest,
+        pretrain=pretrain,
+        scope=scope,
+        train_mode=train_mode,
+        rounds=rounds,
+        shuffle=shuffle,
+        keep_dense=keep_dense,
+        test=test,
+        rng=rng,
+        torch_threads=torch_threads,
     )
-    _check(model, settings, reference, seen)
-    if folder is not None:
-        claim_folder(folder, settings)
-    shown = shows_progress(progress)
-    with use_torch_threads(settings.torch_threads):
-        problem = Problem(_start(model, settings, seen, folder), settings.recipe, seen)
-        scorer = Scoring(score, reference_values(reference, problem.dense, threads=n_jobs), n_jobs)
-        result = run(problem, settings, scorer, Journal(problem.size, folder), progress=shown)
-    warn_of_collapse(result.masks, f"PAGS of {settings.recipe.origin}", stacklevel=2)
+    folder = None if out is None else Path(out)
+    with opened(model, data, options, folder, n_jobs=n_jobs, progress=progress) as begun:
+        if merge:
+            check_complete(begun.journal, options.samples)
+        result = run(begun.work, begun.journal, n_jobs=n_jobs, progress=begun.shown)
+    warn_of_collapse(result.masks, f"PAGS of {result.settings.recipe.origin}", stacklevel=2)
     if folder is not None:
         result.save(folder)
     return result
 
 
-def _check(
+def pags_shard(
     model: nn.Module,
-    settings: PagsSettings,
-    reference: str | MaskSet,
-    data: TensorData | None,
-) -> None:
-    """Raise before anything is computed or written, where the run could not come to its end."""
-    problem = Problem(model, settings.recipe, data)
-    check_reference(reference, problem.dense)
-    if settings.pretrain is not None and data is None:
-        raise ArgumentError(f"pretrain_steps={settings.pretrain_steps} needs data")
-    if data is not None and problem.method.needs_data:
-        check_enough(data, settings.recipe.batch_size, settings.batches)
+    data: Any = None,
+    *,
+    shard: tuple[int, int],
+    out: str | PathLike[str],
+    n_jobs: int = 1,
+    progress: bool | None = None,
+    **options: Any,
+) -> int:
+    """Draw and score one part of the samples of a run, for batch queues.
 
+    When all shards are done, `pags` with ``merge=True`` selects among their samples. Shards may
+    share a folder, and run at the same time; or each has one of its own, and their
+    ``candidates-*.jsonl`` and ``explored-*.npy`` (from a GPU also ``masks/``) are brought together.
 
-def _start(
-    model: nn.Module, settings: PagsSettings, data: TensorData | None, folder: Path | None
-) -> nn.Module:
-    """Return the network at which masks are drawn: pretrained, where that is asked for."""
-    if settings.pretrain is None or data is None:
-        return model
-    path = None if folder is None else folder / INITIAL_FILE
-    if path is not None and path.exists():
-        network = copy_model(model)
-        network.load_state_dict(read_state(path))
-        return network
-    network = pretrained(
-        model, data, settings.pretrain, steps=settings.pretrain_steps, seed=settings.seed
-    )
-    if path is not None:
-        write_state(path, network.state_dict())
-    return network
+    Parameters
+    ----------
+    model, data, n_jobs, progress
+        As for `pags`.
+    shard : (int, int)
+        Which shard of how many, from 1.
+    out : path
+        The folder. A shard that was stopped goes on when it is started again.
+    **options
+        Further keywords of `pags`, the same for all shards and for the merging.
+
+    Returns
+    -------
+    int
+        How many samples of the run, ticket 0 included, are in the folder now.
+
+    Raises
+    ------
+    ArgumentError, PruningError, RunError
+        As for `pags`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from masktopo.networks import build_network
+    >>> model = build_network("mlp", input_shape=(1, 8, 8), n_classes=10)
+    >>> options = {"density": 0.1, "samples": 4, "batches": 2, "torch_threads": 1}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for place in (1, 2):
+    ...         _ = pags_shard(model, "digits", shard=(place, 2), out=folder, **options)
+    ...     merged = pags(model, "digits", merge=True, out=folder, **options)
+    >>> merged.masks == pags(model, "digits", **options).masks
+    True
+    """
+    place, count = shard
+    check_count("shard", count)
+    if not 1 <= place <= count:
+        raise ArgumentError(f"shard {place} of {count} is none of 1 to {count}")
+    wanted = PagsOptions(**options)
+    part = f"-{place}-of-{count}"
+    with opened(
+        model, data, wanted, Path(out), n_jobs=n_jobs, progress=progress, shard=part
+    ) as begun:
+        indices = range(place - 1, wanted.samples + 1, count)
+        if 0 in indices:
+            take_ticket(begun.work, begun.journal)
+        draw_candidates(begun.work, begun.journal, indices, n_jobs=n_jobs, progress=begun.shown)
+        return len(begun.journal.candidates)

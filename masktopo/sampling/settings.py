@@ -22,7 +22,7 @@ class PagsSettings:
     ----------
     recipe : Recipe
         The pruning method and its options.
-    samples, batches, selection, ties, exact_density, noise, pretrain_steps
+    samples, batches, pool, selection, ties, exact_density, noise, pretrain_steps
         As in `masktopo.pags`.
     score, reference : str
         Names; a reference mask is named by its digest.
@@ -39,6 +39,7 @@ class PagsSettings:
     recipe: Recipe
     samples: int
     batches: int
+    pool: int | None
     selection: str
     ties: str
     score: str
@@ -55,6 +56,8 @@ class PagsSettings:
     def __post_init__(self) -> None:
         check_count("samples", self.samples)
         check_count("batches", self.batches)
+        if self.pool is not None:
+            check_count("pool", self.pool, least=self.batches)
         check_count("pretrain_steps", self.pretrain_steps, least=0)
         check_count("torch_threads", self.torch_threads)
         check_choice("selection", self.selection, SELECTIONS)
@@ -67,7 +70,7 @@ class PagsSettings:
         """Return the draw of sample `index`; 0 is the ticket, from all data and without noise."""
         if index == 0:
             return Draw(self.seed)
-        return Draw(self.seed, index, batches=self.batches, noise=self._noise)
+        return Draw(self.seed, index, batches=self.batches, noise=self._noise, pool=self.pool)
 
     @property
     def _noise(self) -> float | str | None:

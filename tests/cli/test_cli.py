@@ -115,6 +115,23 @@ def test_prune_pags_and_train_go_together(tmp_path, capsys):
     assert "test accuracy 0." in capsys.readouterr().out
 
 
+def test_pags_in_shards(tmp_path, capsys):
+    shared = ["pags", "--model", "mlp", "--density", "0.1", "--samples", "3", "--batches", "2"]
+    shared += ["--pool", "4", "--score", "imsg", "--quiet"]
+    run, whole = tmp_path / "run", tmp_path / "whole"
+    assert main([*shared, "--shard", "1/2", "-o", str(run)]) == 0
+    assert "2 of 4 masks scored" in capsys.readouterr().out
+    assert main([*shared, "--merge", "-o", str(run)]) == 2
+    assert "lacks 2 of 4 candidates" in capsys.readouterr().err
+    assert main([*shared, "--shard", "2/2", "-o", str(run)]) == 0
+    assert main([*shared, "--merge", "-o", str(run)]) == 0
+    assert main([*shared, "-o", str(whole)]) == 0
+    assert load_masks(run / "chosen.masks") == load_masks(whole / "chosen.masks")
+    capsys.readouterr()
+    assert main([*shared, "--shard", "2", "-o", str(run)]) == 2
+    assert "two numbers like 2/8, not '2'" in capsys.readouterr().err
+
+
 def test_train_takes_folders_of_images_and_says_what_does_not_run(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("MASKTOPO_CACHE", str(tmp_path / "cache"))
     write_folder(tmp_path / "images", train=6)

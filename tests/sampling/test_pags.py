@@ -163,6 +163,24 @@ def test_any_coordinate_or_callable_can_be_the_score(model, data, selection):
         pags(model, data, **options, score=lambda found: found.values[:2, 3])
 
 
+@pytest.mark.parametrize("name", ["narc", "nnz", "effective_density", "conductance_upper"])
+def test_any_metric_of_layers_can_be_the_score(model, data, name):
+    result = pags(model, data, **SETTINGS, rng=7, score=name)
+    rows = result.history.query("candidate == 2").set_index("layer")
+    masks = kept_by_draw(model, data, Draw(7, 2, batches=3))
+    expected = masktopo.analyze(masks, metrics=name).layers[name]
+    np.testing.assert_array_equal(rows["score"], expected)
+
+
+def test_a_metric_of_the_network_can_choose_among_whole_masks(model, data):
+    result = pags(model, data, **SETTINGS, rng=7, score="log10_paths", selection="network")
+    scores = result.history.groupby("candidate")["score"].first()
+    masks = kept_by_draw(model, data, Draw(7, 2, batches=3))
+    assert scores[2] == masktopo.analyze(masks, metrics="log10_paths").network["log10_paths"]
+    assert set(result.winners) == {scores.idxmax()}
+    assert (result.masks.nnz, result.fell) == (result.ticket.nnz, [])
+
+
 def test_references(model, data):
     dense = pags(model, data, **SETTINGS, reference="dense")
     whole = coordinates(kept_by_draw(model, data, Draw(0)).with_masks(
@@ -233,7 +251,7 @@ def test_a_killed_run_goes_on_to_the_same_result(
         with lines.open("a") as file:
             file.write('{"index": 3, "dig')  # cut short by the kill
     monkeypatch.setattr(Scoring, "__call__", note)
-    monkeypatch.setattr("masktopo.sampling.sampler.pretrained", None)  # its outcome was kept
+    monkeypatch.setattr("masktopo.sampling.opening.pretrained", None)  # its outcome was kept
     resumed = pags(model, data, **options, out=tmp_path / "run")
     assert_same(resumed, whole)
     assert scored == [*range(stop, 7), -1]
@@ -266,8 +284,11 @@ def test_damaged_folders_are_named(tmp_path, model, data):
     with pytest.raises(RunError, match=r"candidates\.jsonl, line 2 is damaged"):
         pags(model, data, **SETTINGS, out=tmp_path)
     lines.write_text("\n".join([whole[0], *whole[2:]]) + "\n")
-    with pytest.raises(RunError, match="line 2 holds candidate 2, expected 1"):
-        pags(model, data, **SETTINGS, out=tmp_path)
+    again = pags(model, data, **SETTINGS, out=tmp_path)  # what is missing is drawn
+    assert [json.loads(line)["index"] for line in lines.read_text().split("\n")[:-1]] == (
+        [0, 2, 3, 4, 5, 6, 1]
+    )
+    assert_same(again, pags(model, data, **SETTINGS))
     (tmp_path / "result.json").unlink()
     with pytest.raises(RunError, match=r"result\.json is missing"):
         PagsResult.load(tmp_path)
@@ -300,7 +321,12 @@ def test_ties_as_published_take_the_later_layer(model, data):
         ({"samples": 0}, ArgumentError, "samples must be at least 1"),
         ({"selection": "best"}, ArgumentError, "selection='best' is not one of 'layer', 'network'"),
         ({"ties": "last"}, ArgumentError, "ties='last' is not one of 'first', 'published'"),
-        ({"score": "narc"}, ArgumentError, "score='narc' is not one of 'full_spectrum'"),
+        ({"score": "narcs"}, ArgumentError, "score='narcs' is not one of .*'narc'"),
+        ({"score": "shape"}, ArgumentError, "score='shape' is not one of"),
+        ({"score": "log10_paths"}, ArgumentError, "of the whole network: take selection="),
+        ({"pool": 2}, ArgumentError, "pool must be at least 3"),
+        ({"pool": 9}, PruningError, "9 batches of 8 .* need 72 samples, but .* has 65"),
+        ({"pool": 4, "method": "synflow"}, ArgumentError, "pool=4: synflow sees no mini-batches"),
         ({"reference": "mean"}, ArgumentError, "reference='mean' is not one of"),
         ({"noise": -1}, ArgumentError, "noise must be at least 0"),
         ({"noise": None}, ArgumentError, "noise must be a number"),

@@ -1,0 +1,152 @@
+"""A run before its first sample: checked, claimed, and with all that its draws start from."""
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from masktopo._check import check_count
+from masktopo._progress import shows_progress
+from masktopo.data.tensors import TensorData
+from masktopo.errors import ArgumentError
+from masktopo.masks.copying import copy_model
+from masktopo.masks.maskset import MaskSet
+from masktopo.pruning.batches import check_enough
+from masktopo.pruning.pool import GradientPool, fill_pool, pool_bytes
+from masktopo.pruning.problem import Problem
+from masktopo.pruning.prune import pruning_data
+from masktopo.pruning.reproducible import use_torch_threads
+from masktopo.sampling.folder import (
+    INITIAL_FILE,
+    POOL_FILE,
+    claim_folder,
+    read_settings,
+    read_state,
+    write_state,
+)
+from masktopo.sampling.journal import Journal
+from masktopo.sampling.options import PagsOptions
+from masktopo.sampling.pretrain import pretrained
+from masktopo.sampling.scoring import Scoring, check_reference, needs_wiring, reference_values
+from masktopo.sampling.settings import PagsSettings
+from masktopo.sampling.work import Work
+
+__all__ = ["Begun", "opened"]
+
+MOST_BYTES = 1 << 30
+"""Memory of a pool before it is mapped from a file."""
+
+
+@dataclass(frozen=True, eq=False)
+class Begun:
+    """A run that can draw its samples.
+
+    Parameters
+    ----------
+    work : Work
+        What samples start from.
+    journal : Journal
+        The samples so far.
+    shown : bool
+        Whether to show bars.
+    """
+
+    work: Work
+    journal: Journal
+    shown: bool
+
+
+@contextmanager
+def opened(
+    model: nn.Module,
+    data: Any,
+    options: PagsOptions,
+    folder: Path | None,
+    *,
+    n_jobs: int,
+    progress: bool | None,
+    shard: str = "",
+) -> Iterator[Begun]:
+    """Begin a run, or go on with the one in `folder`.
+
+    Raises
+    ------
+    ArgumentError, PruningError
+        Before anything is computed or written, where the run could not come to its end.
+    RunError
+        If the folder is of a run of other settings.
+    """
+    check_count("n_jobs", n_jobs)
+    recorded = None if folder is None else read_settings(folder)
+    seen = pruning_data(data, test=options.test)
+    settings = options.settings(model, seen, recorded=recorded)
+    _check(model, settings, options.reference, seen)
+    if folder is not None:
+        claim_folder(folder, settings)
+    shown = shows_progress(progress)
+    with tempfile.TemporaryDirectory() as scratch, use_torch_threads(settings.torch_threads):
+        problem = Problem(_start(model, settings, seen, folder), settings.recipe, seen)
+        pool = None
+        if settings.pool is not None:
+            in_file = n_jobs > 1 or pool_bytes(problem, settings.pool) > MOST_BYTES
+            file = (folder or Path(scratch)) / POOL_FILE if in_file else None
+            pool = _pool(problem, settings, file, shown=shown)
+        scorer = Scoring(
+            options.score,
+            reference_values(options.reference, problem.dense),
+            problem.wiring if needs_wiring(options.score) and seen is not None else None,
+        )
+        journal = Journal(problem.size, folder, shard=shard)
+        yield Begun(Work(problem, settings, scorer, pool), journal, shown)
+
+
+def _check(
+    model: nn.Module,
+    settings: PagsSettings,
+    reference: str | MaskSet,
+    data: TensorData | None,
+) -> None:
+    """Raise before anything is computed or written, where the run could not come to its end."""
+    problem = Problem(model, settings.recipe, data)
+    check_reference(reference, problem.dense)
+    if settings.pretrain is not None and data is None:
+        raise ArgumentError(f"pretrain_steps={settings.pretrain_steps} needs data")
+    if data is not None and problem.method.needs_data:
+        count = settings.batches if settings.pool is None else settings.pool
+        check_enough(data, settings.recipe.batch_size, count)
+
+
+def _start(
+    model: nn.Module, settings: PagsSettings, data: TensorData | None, folder: Path | None
+) -> nn.Module:
+    """Return the network at which masks are drawn: pretrained, where that is asked for."""
+    if settings.pretrain is None or data is None:
+        return model
+    path = None if folder is None else folder / INITIAL_FILE
+    if path is not None and path.exists():
+        network = copy_model(model)
+        network.load_state_dict(read_state(path))
+        return network
+    network = pretrained(
+        model, data, settings.pretrain, steps=settings.pretrain_steps, seed=settings.seed
+    )
+    if path is not None:
+        write_state(path, network.state_dict())
+    return network
+
+
+def _pool(
+    problem: Problem, settings: PagsSettings, file: Path | None, *, shown: bool
+) -> GradientPool:
+    """Take the gradients of the pool; say first what memory that needs."""
+    assert settings.pool is not None
+    if shown:
+        size = pool_bytes(problem, settings.pool) / 1e9
+        place = "memory" if file is None else f"{file}, mapped into memory"
+        print(f"pool of {settings.pool} gradients: {size:.2f} GB in {place}", file=sys.stderr)
+    return fill_pool(problem, settings.seed, settings.pool, file=file, progress=shown)
