@@ -1,6 +1,6 @@
 """One epoch of training, and one pass of evaluation."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,7 +13,18 @@ from masktopo.training.augment import AUGMENTATIONS
 from masktopo.training.config import TrainConfig
 from masktopo.training.step import Step, make_step
 
-__all__ = ["EpochFigures", "accuracy", "check_model_fits", "train_epoch"]
+__all__ = [
+    "AfterStep",
+    "EpochFigures",
+    "accuracy",
+    "check_model_fits",
+    "steps_per_epoch",
+    "train_epoch",
+]
+
+AfterStep = Callable[[nn.Module, int], None]
+"""``(network, step) -> None``: what happens after a step; `step` counts those of the whole run,
+this one included."""
 
 _EVALUATION_BATCH = 1024
 
@@ -46,6 +57,7 @@ def train_epoch(
     seed: int,
     epoch: int,
     step: Step | None = None,
+    after_step: Sequence[AfterStep] = (),
 ) -> EpochFigures:
     """Take one step for every batch of `data`, in the order that (seed, epoch) gives.
 
@@ -67,6 +79,10 @@ def train_epoch(
         Counted from 1.
     step : Step, optional
         From `make_step`, where it is to serve several epochs; made here otherwise.
+    after_step : sequence of callables
+        Called in order after every step, when weights, masks and gradients are those that the
+        step left. Steps are counted over epochs from the epoch's number, so that a resumed run
+        counts as one that was not stopped.
 
     Raises
     ------
@@ -79,10 +95,13 @@ def train_epoch(
     model.train()
     step = step or make_step(model, optimizer, data, config)
     losses, hits = [], []
-    for chosen, draws in _plan(data, config, seed, epoch):
+    before = (epoch - 1) * steps_per_epoch(len(data), config.batch_size)
+    for count, (chosen, draws) in enumerate(_plan(data, config, seed, epoch), start=before + 1):
         loss, correct = step(chosen, draws)
         losses.append(loss * len(chosen))
         hits.append(correct)
+        for act in after_step:
+            act(model, count)
     # Read once an epoch: a read waits for the device.
     mean_loss = float(torch.stack(losses).cpu().double().sum()) / len(data)
     if not torch.isfinite(torch.tensor(mean_loss)):
@@ -91,6 +110,18 @@ def train_epoch(
             f"{config.rate_at(epoch):g}; a lower learning_rate may help"
         )
     return EpochFigures(mean_loss, int(torch.stack(hits).sum()) / len(data))
+
+
+def steps_per_epoch(count: int, size: int) -> int:
+    """Return the number of batches that `count` samples give; see `_batches` for the last.
+
+    Examples
+    --------
+    >>> steps_per_epoch(256, 128), steps_per_epoch(257, 128), steps_per_epoch(258, 128)
+    (2, 2, 3)
+    """
+    full, left = divmod(count, size)
+    return full + (left > (1 if full else 0))
 
 
 @torch.no_grad()

@@ -1,6 +1,7 @@
 """Pruned weights stay exactly 0: the one place that enforces it, and the one that asserts it."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,11 +14,45 @@ from masktopo.masks.maskset import MaskSet
 from masktopo.masks.naming import layer_name
 
 __all__ = [
+    "HeldWeights",
     "check_momentum_is_zero",
     "check_pruned_are_zero",
     "hold_pruned_at_zero",
     "pruned_places",
+    "zero_pruned",
 ]
+
+
+@dataclass(frozen=True, eq=False)
+class HeldWeights:
+    """The weights that an optimiser moves, and which of them stay 0.
+
+    Parameters
+    ----------
+    optimizer : torch.optim.Optimizer
+        Steps on `parameters`.
+    parameters : mapping of str to torch.Tensor
+        The model's named parameters.
+    pruned : mapping of str to torch.Tensor
+        As `pruned_places` returns it for them; dynamic sparse training changes it in place.
+    """
+
+    optimizer: torch.optim.Optimizer
+    parameters: Mapping[str, torch.Tensor]
+    pruned: Mapping[str, torch.Tensor]
+
+    def hold(self) -> RemovableHandle:
+        """Zero pruned weights now and after every step; see `hold_pruned_at_zero`."""
+        return hold_pruned_at_zero(self.optimizer, self.parameters, self.pruned)
+
+    def zero(self) -> None:
+        """Zero pruned weights and all their optimiser state, once."""
+        zero_pruned(self.optimizer, self.parameters, self.pruned)
+
+    def check(self, when: str) -> None:
+        """Raise a TrainingError unless pruned weights and their momentum are exactly 0."""
+        check_pruned_are_zero(self.parameters, self.pruned, when=when)
+        check_momentum_is_zero(self.optimizer, self.parameters, self.pruned, when=when)
 
 
 def pruned_places(
@@ -87,7 +122,8 @@ def hold_pruned_at_zero(
     parameters : mapping of str to torch.Tensor
         The model's named parameters.
     pruned : mapping of str to torch.Tensor
-        As `pruned_places` returns it for them.
+        As `pruned_places` returns it for them. Where its tensors are changed in place, the next
+        step obeys them, a recorded one too.
 
     Returns
     -------
@@ -96,12 +132,21 @@ def hold_pruned_at_zero(
     """
 
     def zero(optimizer: torch.optim.Optimizer, *_: Any) -> None:
-        with torch.no_grad():
-            for name, places in pruned.items():
-                _zero_places(parameters[name], places, optimizer)
+        zero_pruned(optimizer, parameters, pruned)
 
     zero(optimizer)
     return optimizer.register_step_post_hook(zero)
+
+
+@torch.no_grad()
+def zero_pruned(
+    optimizer: torch.optim.Optimizer,
+    parameters: Mapping[str, torch.Tensor],
+    pruned: Mapping[str, torch.Tensor],
+) -> None:
+    """Zero pruned weights and all their optimiser state, once."""
+    for name, places in pruned.items():
+        _zero_places(parameters[name], places, optimizer)
 
 
 def check_pruned_are_zero(
