@@ -25,6 +25,7 @@ _HOMES = {
     "PagsResult": "masktopo.sampling.result",
     "train": "masktopo.training.train",
     "train_many": "masktopo.training.train",
+    "DynamicSparsity": "masktopo.training.dynamic",
     "TrainingResult": "masktopo.training.result",
     "correlate": "masktopo.study.correlate",
     "warmup": "masktopo._warmup",
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from masktopo.sampling.result import PagsResult as PagsResult
     from masktopo.sampling.sampler import pags as pags
     from masktopo.study.correlate import correlate as correlate
+    from masktopo.training.dynamic import DynamicSparsity as DynamicSparsity
     from masktopo.training.result import TrainingResult as TrainingResult
     from masktopo.training.train import train as train
     from masktopo.training.train import train_many as train_many

@@ -1,16 +1,18 @@
 """The state of an unfinished run after an epoch, from which it goes on."""
 
 import pickle
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from masktopo._files import atomic_write
 from masktopo.errors import RunError
 
-__all__ = ["Checkpoint", "load_checkpoint", "save_checkpoint"]
+__all__ = ["Checkpoint", "advance", "copied", "load_checkpoint", "resume", "save_checkpoint"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,6 +34,9 @@ class Checkpoint:
         Of that epoch.
     rows : list of dict
         One an epoch, as in the history.
+    kept, best_kept, explored : dict of str to torch.Tensor
+        Under dynamic sparse training the masks after the last and after the best epoch, and the
+        union of all masks so far: bool by layer. Empty otherwise.
     """
 
     state_dict: dict[str, torch.Tensor]
@@ -40,11 +45,14 @@ class Checkpoint:
     best_epoch: int
     validation_accuracy: float
     rows: list[dict[str, float]]
+    kept: dict[str, torch.Tensor] = field(default_factory=dict)
+    best_kept: dict[str, torch.Tensor] = field(default_factory=dict)
+    explored: dict[str, torch.Tensor] = field(default_factory=dict)
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     """Write a checkpoint, whole or not at all."""
-    record = {field.name: getattr(checkpoint, field.name) for field in fields(checkpoint)}
+    record = {entry.name: getattr(checkpoint, entry.name) for entry in fields(checkpoint)}
     with atomic_write(path) as file:
         torch.save(record, file)
 
@@ -65,3 +73,51 @@ def load_checkpoint(path: Path) -> Checkpoint | None:
         raise RunError(
             f"{path} is damaged; without it the run starts from the beginning: {error}"
         ) from error
+
+
+def resume(model: nn.Module, optimizer: torch.optim.Optimizer, path: Path | None) -> Checkpoint:
+    """Put model and optimiser into the state of a checkpoint; an empty one where there is none.
+
+    Raises
+    ------
+    RunError
+        If the file is damaged.
+    """
+    found = None if path is None else load_checkpoint(path)
+    if found is None:
+        return Checkpoint({}, {}, {}, 0, -1.0, [])
+    model.load_state_dict(found.state_dict)
+    optimizer.load_state_dict(found.optimizer)
+    return found
+
+
+def advance(
+    last: Checkpoint,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    row: dict[str, float],
+    kept: dict[str, torch.Tensor],
+    explored: dict[str, torch.Tensor],
+) -> Checkpoint:
+    """Return the state after an epoch; the earliest of equally good epochs stays the best.
+
+    Model and optimiser are those after the epoch, `row` is its line of the history; the rest is
+    as in `Checkpoint`.
+    """
+    state = copied(model.state_dict())
+    best = last.best_state_dict, last.best_epoch, last.validation_accuracy
+    best_kept = last.best_kept
+    if row["validation_accuracy"] > last.validation_accuracy:
+        best = state, int(row["epoch"]), row["validation_accuracy"]
+        best_kept = kept
+    rows = [*last.rows, row]
+    return Checkpoint(state, optimizer.state_dict(), *best, rows, kept, best_kept, explored)
+
+
+def copied(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Copy tensors to the CPU, in the usual order of their elements."""
+    plain = torch.contiguous_format
+    return {
+        name: value.detach().to("cpu", copy=True, memory_format=plain)
+        for name, value in tensors.items()
+    }

@@ -12,15 +12,20 @@ from tqdm import tqdm
 from masktopo.data.splits import DataSplits
 from masktopo.data.torch_random import fenced_torch_rng
 from masktopo.masks.maskset import MaskSet
-from masktopo.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from masktopo.training.checkpoint import Checkpoint, advance, resume, save_checkpoint
 from masktopo.training.config import TrainConfig
-from masktopo.training.loop import EpochFigures, accuracy, check_model_fits, train_epoch
-from masktopo.training.masked import (
-    check_momentum_is_zero,
-    check_pruned_are_zero,
-    hold_pruned_at_zero,
-    pruned_places,
+from masktopo.training.dynamic import DynamicSparsity
+from masktopo.training.evolution import Evolution, masks_from
+from masktopo.training.folder import CHECKPOINT_FILE, UPDATES_FOLDER
+from masktopo.training.loop import (
+    AfterStep,
+    EpochFigures,
+    accuracy,
+    check_model_fits,
+    steps_per_epoch,
+    train_epoch,
 )
+from masktopo.training.masked import HeldWeights, pruned_places
 from masktopo.training.optimizer import make_optimizer, repeatable_algorithms
 from masktopo.training.step import make_step, memory_format
 
@@ -41,12 +46,15 @@ class Fitted:
         Of that epoch.
     history : pandas.DataFrame
         A row an epoch, as in `TrainingResult`.
+    masks : MaskSet or None
+        The masks of these weights; without dynamic sparse training, those that were given.
     """
 
     state_dict: dict[str, torch.Tensor]
     best_epoch: int
     validation_accuracy: float
     history: pd.DataFrame
+    masks: MaskSet | None
 
 
 def fit(
@@ -57,7 +65,9 @@ def fit(
     *,
     seed: int,
     device: torch.device,
-    checkpoint: Path | None = None,
+    dynamic: DynamicSparsity | None = None,
+    folder: Path | None = None,
+    after_step: AfterStep | None = None,
     progress: bool = False,
 ) -> Fitted:
     """Train `model` in place on the training part; the test set is not touched.
@@ -73,12 +83,16 @@ def fit(
     config : TrainConfig
         The protocol.
     seed : int
-        Seed of batches, augmentation and the model's own draws.
+        Seed of batches, augmentation, growth and the model's own draws.
     device : torch.device
         Where to train.
-    checkpoint : Path, optional
-        File for the state after every epoch. If it is there, training goes on from it; a run
-        that was stopped so ends as one that was not.
+    dynamic : DynamicSparsity, optional
+        How masks change; they stay as they are by default.
+    folder : Path, optional
+        Folder for the state after every epoch and for the masks of every update. If a state is
+        there, training goes on from it; a run that was stopped so ends as one that was not.
+    after_step : callable, optional
+        See `train`; called after the masks were updated.
     progress : bool
         Whether to show a bar.
 
@@ -91,74 +105,92 @@ def fit(
     TrainingError
         If the loss is not finite, or a pruned weight or its momentum is not 0 after an epoch.
     RunError
-        If `checkpoint` is damaged.
+        If the checkpoint is damaged.
     """
     model.to(device).to(memory_format=memory_format(device))  # type: ignore[call-overload]
     training, validation = splits.training_part.to(device), splits.validation_part.to(device)
     parameters = dict(model.named_parameters(remove_duplicate=False))
-    pruned = pruned_places(masks, parameters)
     optimizer = make_optimizer(model, config)
+    held = HeldWeights(optimizer, parameters, pruned_places(masks, parameters))
+    steps = config.epochs * steps_per_epoch(len(training), config.batch_size)
+    evolution = _evolution(masks, dynamic, held, seed, steps, folder)
+    hooks = [hook for hook in (evolution, after_step) if hook is not None]
+    checkpoint = None if folder is None else folder / CHECKPOINT_FILE
     with (
         fenced_torch_rng(device),
         repeatable_algorithms(),
-        hold_pruned_at_zero(optimizer, parameters, pruned),
+        held.hold(),
         tqdm(total=config.epochs, unit="epoch", disable=not progress) as bar,
     ):
         check_model_fits(model, training)
-        last = _resumed(model, optimizer, checkpoint)
+        last = resume(model, optimizer, checkpoint)
+        if evolution is not None:
+            evolution.begin(last.kept, last.explored)
         bar.update(len(last.rows))
         step = make_step(model, optimizer, training, config)
         for epoch in range(len(last.rows) + 1, config.epochs + 1):
-            start = time.perf_counter()
+            begun = time.perf_counter()
             figures = train_epoch(
-                model, optimizer, training, config, seed=seed, epoch=epoch, step=step
+                model,
+                optimizer,
+                training,
+                config,
+                seed=seed,
+                epoch=epoch,
+                step=step,
+                after_step=hooks,
             )
             trained = time.perf_counter()
             validated = accuracy(model, validation)
-            when = f"after epoch {epoch}"
-            check_pruned_are_zero(parameters, pruned, when=when)
-            check_momentum_is_zero(optimizer, parameters, pruned, when=when)
+            held.check(f"after epoch {epoch}")
             row = _row(epoch, config, figures, validated)
-            row["seconds"] = time.perf_counter() - start
-            row["images_per_second"] = len(training) / (trained - start)
-            last = _advanced(last, model, optimizer, row)
+            row["seconds"] = time.perf_counter() - begun
+            row["images_per_second"] = len(training) / (trained - begun)
+            if evolution is not None:
+                row["explored"] = evolution.explored_ratio
+            masked = ({}, {}) if evolution is None else evolution.state()
+            last = advance(last, model, optimizer, row, *masked)
             if checkpoint is not None:
                 save_checkpoint(last, checkpoint)
-            bar.set_postfix(loss=f"{figures.loss:.3f}", validation=f"{validated:.3f}")
+            bar.set_postfix(_shown(row, masks))
             bar.update()
     model.load_state_dict(last.best_state_dict)
-    history = pd.DataFrame(last.rows)
-    return Fitted(last.best_state_dict, last.best_epoch, last.validation_accuracy, history)
+    return Fitted(
+        last.best_state_dict,
+        last.best_epoch,
+        last.validation_accuracy,
+        pd.DataFrame(last.rows),
+        _best_masks(masks, last),
+    )
 
 
-def _resumed(model: nn.Module, optimizer: torch.optim.Optimizer, path: Path | None) -> Checkpoint:
-    """Put model and optimiser into the state of a checkpoint; an empty one where there is none."""
-    found = None if path is None else load_checkpoint(path)
-    if found is None:
-        return Checkpoint({}, {}, {}, 0, -1.0, [])
-    model.load_state_dict(found.state_dict)
-    optimizer.load_state_dict(found.optimizer)
-    return found
+def _evolution(
+    masks: MaskSet | None,
+    dynamic: DynamicSparsity | None,
+    held: HeldWeights,
+    seed: int,
+    steps: int,
+    folder: Path | None,
+) -> Evolution | None:
+    """Return the masks that change, where they do."""
+    if masks is None or dynamic is None:
+        return None
+    updates = None if folder is None else folder / UPDATES_FOLDER
+    return Evolution(masks, dynamic, held, seed, steps, updates)
 
 
-def _advanced(
-    last: Checkpoint, model: nn.Module, optimizer: torch.optim.Optimizer, row: dict[str, float]
-) -> Checkpoint:
-    """Return the state after an epoch; the earliest of equally good epochs stays the best."""
-    state = _snapshot(model)
-    best = last.best_state_dict, last.best_epoch, last.validation_accuracy
-    if row["validation_accuracy"] > last.validation_accuracy:
-        best = state, int(row["epoch"]), row["validation_accuracy"]
-    return Checkpoint(state, optimizer.state_dict(), *best, [*last.rows, row])
+def _best_masks(masks: MaskSet | None, last: Checkpoint) -> MaskSet | None:
+    """Return the masks of the best epoch's weights."""
+    if masks is None or not last.best_kept:
+        return masks
+    origin = f"dynamic sparse training, epoch {last.best_epoch}"
+    return masks_from(masks, last.best_kept, origin=origin)
 
 
-def _snapshot(model: nn.Module) -> dict[str, torch.Tensor]:
-    """Copy the model's state to the CPU, in the usual order of its elements."""
-    plain = torch.contiguous_format
-    return {
-        name: value.detach().to("cpu", copy=True, memory_format=plain)
-        for name, value in model.state_dict().items()
-    }
+def _shown(row: dict[str, float], masks: MaskSet | None) -> dict[str, str]:
+    """Return what the bar says of an epoch; it adds the time left by itself."""
+    shown = {"loss": f"{row['loss']:.3f}", "validation": f"{row['validation_accuracy']:.3f}"}
+    return shown if masks is None else {**shown, "nnz": f"{masks.nnz:,}"}
 
 
 def _row(

@@ -17,6 +17,7 @@ ENVIRONMENT_FILE = "environment.json"
 HISTORY_FILE = "history.csv"
 MASKS_FILE = "net.masks"
 RESULT_FILE = "result.json"
+UPDATES_FOLDER = "updates"
 WEIGHTS_FILE = "best.pt"
 
 
@@ -32,7 +33,7 @@ def claim_folder(folder: Path, run: RunIdentity) -> None:
         write_run(folder, run)
         return
     found, wanted = read_run(folder).entries(), run.entries()
-    differing = [name for name in wanted if found[name] != wanted[name]]
+    differing = [name for name in {**wanted, **found} if found.get(name) != wanted.get(name)]
     if differing:
         raise RunError(
             f"{folder} holds a run with {_listing(found, differing)}, but this one has "
@@ -87,6 +88,6 @@ def read_json(path: Path) -> dict[str, Any]:
 def _listing(entries: Mapping[str, Any], names: list[str]) -> str:
     """List entries; digests are cut to what tells them apart."""
     return ", ".join(
-        f"{name}={value[:24] if isinstance(value := entries[name], str) else value}"
+        f"{name}={value[:24] if isinstance(value := entries.get(name), str) else value}"
         for name in names
     )

@@ -13,6 +13,7 @@ from masktopo.data.splits import DataSplits
 from masktopo.errors import RunError
 from masktopo.masks.maskset import MaskSet
 from masktopo.training.config import TrainConfig
+from masktopo.training.dynamic import DynamicSparsity
 
 __all__ = ["RunIdentity", "identify_run", "state_digest"]
 
@@ -32,11 +33,13 @@ class RunIdentity:
     network : str
         Class of the model, and a digest of its printed form.
     masks : str
-        Digest of the masks, or ``"dense"``.
+        Digest of the masks at the start, or ``"dense"``.
     train_data, test_data : str
         Digests of the training set, validation part included, and of the test set.
     initial : str
         Digest of the masked start weights.
+    dynamic : DynamicSparsity or None
+        How masks change while they train; None where they stay.
     """
 
     config: TrainConfig
@@ -46,6 +49,7 @@ class RunIdentity:
     train_data: str
     test_data: str
     initial: str
+    dynamic: DynamicSparsity | None = None
 
     @property
     def digest(self) -> str:
@@ -58,9 +62,11 @@ class RunIdentity:
         return self.masks != _DENSE
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the entries as JSON holds them."""
+        """Return the entries as JSON holds them; ``dynamic`` only where masks change."""
         record = asdict(self)
         record["config"]["milestones"] = list(self.config.milestones)
+        if self.dynamic is None:
+            del record["dynamic"]
         return record
 
     @classmethod
@@ -73,14 +79,18 @@ class RunIdentity:
             If the entries are not those of a run.
         """
         try:
-            return cls(**{**record, "config": TrainConfig(**record["config"])})
+            given = {**record, "config": TrainConfig(**record["config"])}
+            if "dynamic" in record:
+                given["dynamic"] = DynamicSparsity(**record["dynamic"])
+            return cls(**given)
         except (KeyError, TypeError, ValueError) as error:
             raise RunError(f"this is no training run's configuration: {error}") from error
 
     def entries(self) -> dict[str, Any]:
         """Return the entries on one level, for comparison."""
         record = self.to_dict()
-        return {**record.pop("config"), **record}
+        dynamic = {f"dynamic_{name}": value for name, value in record.pop("dynamic", {}).items()}
+        return {**record.pop("config"), **record, **dynamic}
 
 
 def identify_run(
@@ -89,6 +99,7 @@ def identify_run(
     splits: DataSplits,
     config: TrainConfig,
     seed: int,
+    dynamic: DynamicSparsity | None = None,
 ) -> RunIdentity:
     """Return the identity of training `model`, as it is and already masked."""
     printed = hashlib.sha256(repr(model).encode()).hexdigest()
@@ -100,6 +111,7 @@ def identify_run(
         splits.train.digest,
         splits.test.digest,
         state_digest(model.state_dict()),
+        dynamic,
     )
 
 

@@ -45,12 +45,13 @@ class TrainingResult:
     history : pandas.DataFrame
         A row an epoch: ``epoch``, ``loss`` and ``train_accuracy`` (means over the epoch, while
         the weights moved), ``validation_accuracy``, ``learning_rate``, ``seconds`` (validation
-        included) and ``images_per_second`` (of the training alone).
+        included) and ``images_per_second`` (of the training alone); under dynamic sparse training
+        also ``explored``, the part of all weights that any mask so far has kept.
     state_dict : dict of str to torch.Tensor
         Parameters and buffers of the best epoch under the model's own names, on the CPU; pruned
         weights are exactly 0.
     masks : MaskSet or None
-        The masks, without weights; None after dense training.
+        The masks of these weights, without weights; None after dense training.
     run : RunIdentity
         Configuration, seed and digests of what was trained on what.
     """
@@ -67,6 +68,13 @@ class TrainingResult:
     def config(self) -> TrainConfig:
         """The protocol of the run."""
         return self.run.config
+
+    @property
+    def explored(self) -> float:
+        """Part of all masked layers' weights that some mask of the run has kept (ITOP21)."""
+        if "explored" in self.history:
+            return float(self.history["explored"].iloc[-1])
+        return 1.0 if self.masks is None else self.masks.density
 
     def __repr__(self) -> str:
         return (
@@ -114,12 +122,14 @@ class TrainingResult:
         source = Path(folder)
         figures = read_json(source / RESULT_FILE)
         run = read_run(source)
-        masks = _read_masks(source, run) if run.is_masked else None
+        # Masks that change end as others than the run began with.
+        digest = run.masks if run.dynamic is None else figures.get("masks", "")
+        masks = _read_masks(source, digest) if run.is_masked else None
         state = _read_weights(source / WEIGHTS_FILE)
         check_pruned_are_zero(
             state, pruned_places(masks, state), when=f"in {source / WEIGHTS_FILE}"
         )
-        history = _read_history(source / HISTORY_FILE)
+        history = _read_history(source / HISTORY_FILE, run)
         try:
             return cls(
                 figures["test_accuracy"],
@@ -141,21 +151,21 @@ class TrainingResult:
             "best_epoch": self.best_epoch,
             "nnz": None if self.masks is None else self.masks.nnz,
             "density": None if self.masks is None else self.masks.density,
+            "masks": None if self.masks is None else self.masks.digest,
+            "explored": self.explored,
             "run": self.run.digest,
         }
 
 
-def _read_masks(source: Path, run: RunIdentity) -> MaskSet:
-    """Read the masks of `run`."""
+def _read_masks(source: Path, digest: str) -> MaskSet:
+    """Read the masks that the run ended with."""
     path = source / MASKS_FILE
     try:
         masks = read_mask_file(path)
     except (MasktopoError, OSError) as error:
         raise RunError(f"{path} is missing or damaged: {error}") from error
-    if masks.digest != run.masks:
-        raise RunError(
-            f"{path} holds the masks {masks.digest[:16]}, but the run had {run.masks[:16]}"
-        )
+    if masks.digest != digest:
+        raise RunError(f"{path} holds the masks {masks.digest[:16]}, but the run had {digest[:16]}")
     return masks
 
 
@@ -168,10 +178,11 @@ def _read_weights(path: Path) -> dict[str, torch.Tensor]:
     return dict(state)
 
 
-def _read_history(path: Path) -> pd.DataFrame:
+def _read_history(path: Path, run: RunIdentity) -> pd.DataFrame:
     """Read the history, every float as it was written."""
+    columns = _HISTORY if run.dynamic is None else {**_HISTORY, "explored": float}
     try:
-        return pd.read_csv(path, usecols=list(_HISTORY), converters=_HISTORY)
+        return pd.read_csv(path, usecols=list(columns), converters=columns)
     except (OSError, ValueError) as error:
         raise RunError(f"{path} is missing or damaged: {error}") from error
 

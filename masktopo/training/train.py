@@ -10,12 +10,8 @@ from torch import nn
 
 from masktopo._random import Rng, root_seed
 from masktopo.data.resolve import resolve_data
-from masktopo.errors import ArgumentError
-from masktopo.masks.copying import copy_model
-from masktopo.masks.load import load_masks
-from masktopo.masks.maskset import MaskSet
-from masktopo.masks.slots import unwrapped
 from masktopo.training.config import TrainConfig
+from masktopo.training.dynamic import DynamicSparsity
 from masktopo.training.environment import describe_environment
 from masktopo.training.fit import fit
 from masktopo.training.folder import (
@@ -26,8 +22,9 @@ from masktopo.training.folder import (
     write_json,
 )
 from masktopo.training.identity import identify_run
-from masktopo.training.loop import accuracy
+from masktopo.training.loop import AfterStep, accuracy
 from masktopo.training.result import TrainingResult
+from masktopo.training.start import read_settings, start_masks, start_network, training_device
 
 __all__ = ["train", "train_many"]
 
@@ -44,6 +41,9 @@ def train(
     device: str | torch.device | None = None,
     out: str | PathLike[str] | None = None,
     config: TrainConfig | None = None,
+    dynamic: str | DynamicSparsity | None = None,
+    density: float | None = None,
+    after_step: AfterStep | None = None,
     progress: bool = False,
     **changes: Any,
 ) -> TrainingResult:
@@ -56,7 +56,8 @@ def train(
         DataParallel are looked through.
     masks : anything that `load_masks` takes, or None
         Weights that it prunes stay exactly 0; biases, normalisation and layers without a mask
-        train as usual. None trains the dense network.
+        train as usual. None trains the dense network; with `dynamic`, it starts from random
+        masks of ERK densities.
     data : str, pair of arrays, Dataset, TensorData or DataSplits
         As `masktopo.data.resolve_data` takes it. A fixed tenth of the training set is left out
         of training and chooses the epoch.
@@ -78,8 +79,19 @@ def train(
         run that was stopped goes on after its last whole epoch.
     config : TrainConfig, optional
         The protocol; by default that of PAGS23.
+    dynamic : {"set", "itop", "rigl", "rigl-itop"} or DynamicSparsity, optional
+        Dynamic sparse training: every layer drops its smallest weights from time to time and
+        grows as many others, so that its count never changes. A name of
+        `masktopo.training.DYNAMICS`, or settings of one's own. In `out`, the folder ``updates``
+        gets a mask file with weights at the start and after every update.
+    density : float, optional
+        Of the random start masks of a dynamic run without `masks`; 0.01 by default.
+    after_step : callable, optional
+        ``(network, step) -> None``, called after every step with the network in training and the
+        number of steps taken; it may look but not touch. A resumed run goes on counting where it
+        goes on training.
     progress : bool
-        Whether to show a bar with loss and validation accuracy.
+        Whether to show a bar with loss, validation accuracy, kept weights and the time left.
     **changes
         Fields of `TrainConfig` to change: ``batch_size=64``, ``learning_rate=0.05``, ...
 
@@ -110,33 +122,47 @@ def train(
     >>> list(result.history["epoch"]), result.test_accuracy > 0.5
     ([1, 2], True)
 
+    A sparse network whose masks change every 5 steps:
+
+    >>> from masktopo.training import DynamicSparsity
+    >>> dynamic = DynamicSparsity(every=5)
+    >>> result = masktopo.train(model, None, "digits", epochs=1, dynamic=dynamic, density=0.1)
+    >>> result.masks.nnz == round(0.1 * result.masks.size), result.explored > 0.1
+    (True, True)
+
     References
     ----------
     D. Hoang et al., *Don't just prune by magnitude! Your mask topology is a secret weapon*,
-    NeurIPS 2023, for the protocol.
+    NeurIPS 2023, for the protocol. S. Liu et al., *Do We Actually Need Dense
+    Over-Parameterization?*, ICML 2021, and U. Evci et al., *Rigging the Lottery*, ICML 2020, for
+    dynamic sparse training.
     """
     if epochs is not None:
         changes = {**changes, "epochs": epochs}
     settings = (config or TrainConfig()).with_changes(changes)
     splits = resolve_data(data, test=test)
-    chosen = _read_masks(masks)
-    network = _start_network(model, initial, chosen)
-    run = identify_run(network, chosen, splits, settings, root_seed(rng))
-    place = _device(device)
-    if out is not None:
-        claim_folder(Path(out), run)
-        if is_finished(Path(out)):
-            return TrainingResult.load(out)
-        write_json(Path(out) / ENVIRONMENT_FILE, describe_environment(place))
-    checkpoint = None if out is None else Path(out) / CHECKPOINT_FILE
+    seed = root_seed(rng)
+    moving = read_settings(dynamic, settings)
+    chosen = start_masks(model, masks, moving, density, seed)
+    network = start_network(model, initial, chosen)
+    run = identify_run(network, chosen, splits, settings, seed, moving)
+    place = training_device(device)
+    folder = None if out is None else Path(out)
+    if folder is not None:
+        claim_folder(folder, run)
+        if is_finished(folder):
+            return TrainingResult.load(folder)
+        write_json(folder / ENVIRONMENT_FILE, describe_environment(place))
     fitted = fit(
         network,
         chosen,
         splits,
         settings,
-        seed=run.seed,
+        seed=seed,
         device=place,
-        checkpoint=checkpoint,
+        dynamic=moving,
+        folder=folder,
+        after_step=after_step,
         progress=progress,
     )
     result = TrainingResult(
@@ -145,13 +171,12 @@ def train(
         fitted.best_epoch,
         fitted.history,
         fitted.state_dict,
-        chosen,
+        fitted.masks,
         run,
     )
-    if out is not None:
-        result.save(out)
-    if checkpoint is not None:
-        checkpoint.unlink(missing_ok=True)
+    if folder is not None:
+        result.save(folder)
+        (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
     return result
 
 
@@ -192,39 +217,3 @@ def train_many(
         train(model, source, splits, rng=seed, out=folder, **same)
         for source, folder in zip(masks, folders, strict=True)
     ]
-
-
-def _read_masks(masks: Any) -> MaskSet | None:
-    """Return the masks without weights, which would only repeat what the run has."""
-    if masks is None:
-        return None
-    return (masks if isinstance(masks, MaskSet) else load_masks(masks)).with_weights(None)
-
-
-def _start_network(
-    model: nn.Module, initial: Mapping[str, torch.Tensor] | None, masks: MaskSet | None
-) -> nn.Module:
-    """Copy the network within `model`, give it the `initial` weights and prune it."""
-    network = unwrapped(_pruned_copy(model, masks))
-    if initial is None:
-        return network
-    try:
-        network.load_state_dict(initial)
-    except RuntimeError as error:
-        raise ArgumentError(f"initial does not fit the model: {error}") from error
-    return _pruned_copy(network, masks)
-
-
-def _pruned_copy(model: nn.Module, masks: MaskSet | None) -> nn.Module:
-    """Copy a model; under masks its layers become plain parameters with zeros."""
-    return copy_model(model) if masks is None else masks.apply(model)
-
-
-def _device(device: str | torch.device | None) -> torch.device:
-    """Return the device to train on; a CUDA device with its number."""
-    if device is None:
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    place = torch.device(device)
-    if place == torch.device("cuda"):
-        return torch.device("cuda", torch.cuda.current_device())
-    return place

@@ -8,6 +8,7 @@ import torch
 import masktopo
 from masktopo.data import resolve_data
 from masktopo.networks import build_network
+from masktopo.training import DynamicSparsity
 from masktopo.training.identity import state_digest
 from tests.training.test_resume import stop_in_epoch
 
@@ -76,6 +77,27 @@ def test_a_stopped_run_goes_on(network, images, tmp_path, monkeypatch, step):
     result = masktopo.train(*given, out=tmp_path, **options(step))
     assert result.history["epoch"].tolist() == [1, 2, 3]
     assert not (tmp_path / "last.pt").exists()
+
+
+@pytest.mark.parametrize(("step", "growth"), [("eager", "gradient"), ("graph", "random")])
+def test_masks_change_under_every_step_that_allows_it(network, images, tmp_path, step, growth):
+    dynamic = DynamicSparsity(growth, every=2)
+    shared = options(step, dynamic=dynamic, density=0.2)
+    result = masktopo.train(network, None, images, out=tmp_path, **shared)
+    start = masktopo.load_masks(tmp_path / "updates" / "00000000.masks")
+    assert {n: m.nnz for n, m in result.masks.items()} == {n: m.nnz for n, m in start.items()}
+    assert result.masks != start
+    assert result.explored > 0.21
+
+
+def test_the_first_random_growth_is_that_of_the_cpu(network, images, tmp_path):
+    # All of the weights are dropped and drawn anew, so that no rounding of training plays a part.
+    dynamic = DynamicSparsity(every=1, fraction=1.0, final_fraction=1.0)
+    shared = {**options("eager", epochs=1), "dynamic": dynamic, "density": 0.2}
+    for place in ("cpu", "cuda"):
+        masktopo.train(network, None, images, out=tmp_path / place, **{**shared, "device": place})
+    first = [tmp_path / place / "updates" / "00000001.masks" for place in ("cpu", "cuda")]
+    assert masktopo.load_masks(first[0]) == masktopo.load_masks(first[1])
 
 
 @pytest.mark.parametrize("method", ["random-erk", "magnitude", "snip", "grasp", "phew", "synflow"])

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from masktopo.errors import RunError, TrainingError
-from masktopo.training import fit, train
+from masktopo.training import DynamicSparsity, fit, train
 from masktopo.training.checkpoint import load_checkpoint
 from masktopo.training.identity import state_digest
 
@@ -56,33 +56,70 @@ def test_a_stopped_run_goes_on(model, masks, data, tmp_path, monkeypatch, masked
     assert not (folder / "last.pt").exists()
 
 
+def files_of(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("growth", ["random", "gradient"])
+def test_a_dynamic_run_stopped_between_update_and_checkpoint_goes_on(model, data, tmp_path, growth):
+    dynamic = DynamicSparsity(growth, every=2)
+    options = {**OPTIONS, "dynamic": dynamic, "density": 0.2}
+    counted = []
+
+    def interrupt(_, step):
+        counted.append(step)
+        if step == 8:
+            raise KeyboardInterrupt
+
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    expected = train(model, None, data, out=whole, **options)
+    # Epochs of 3 steps: the checkpoint is that of step 6, and step 8 has updated since.
+    with pytest.raises(KeyboardInterrupt):
+        train(model, None, data, out=stopped, after_step=interrupt, **options)
+    assert (stopped / "updates" / "00000008.masks").exists()
+    last = load_checkpoint(stopped / "last.pt")
+    assert len(last.rows) == 2
+    assert last.kept["fc1"].sum() == expected.masks["fc1"].nnz < last.explored["fc1"].sum()
+    found = train(
+        model, None, data, out=stopped, after_step=lambda _, step: counted.append(step), **options
+    )
+    assert counted == [*range(1, 9), *range(7, 13)]
+    assert_ends_alike(found, expected)
+    assert found.masks == expected.masks
+    assert files_of(stopped / "updates") == files_of(whole / "updates")
+
+
 PROGRAM = """
 import sys
 import torch
 from masktopo.networks import build_network
 from masktopo import prune, train
+from masktopo.training import DynamicSparsity
 
 torch.set_num_threads(1)
 model = build_network("smallcnn", input_shape=(1, 4, 4), n_classes=3, rng=0)
 masks = prune(model, method="random-erk", density=0.3)
-out = None if sys.argv[1] == "none" else sys.argv[1]
-result = train(model, masks, "synthetic:1x4x4:3", epochs=int(sys.argv[2]), out=out)
+dynamic = DynamicSparsity(every=5)
+train(model, masks, "synthetic:1x4x4:3", epochs=60, dynamic=dynamic, out=sys.argv[1])
 """
 
 
 def test_a_killed_run_ends_as_one_that_was_not(tmp_path):
     program = [sys.executable, "-c", PROGRAM]
     killed, whole = tmp_path / "killed", tmp_path / "whole"
-    with subprocess.Popen([*program, str(killed), "60"]) as process:
+    with subprocess.Popen([*program, str(killed)]) as process:
         wait_for(killed / "last.pt", process)
         process.send_signal(signal.SIGKILL)
     assert 0 < len(load_checkpoint(killed / "last.pt").rows) < 60
     for folder in (killed, whole):
-        subprocess.run([*program, str(folder), "60"], check=True)
+        subprocess.run([*program, str(folder)], check=True)
     states = [torch.load(folder / "best.pt", weights_only=True) for folder in (killed, whole)]
     assert state_digest(states[0]) == state_digest(states[1])
     histories = [timeless(pd.read_csv(folder / "history.csv")) for folder in (killed, whole)]
     pd.testing.assert_frame_equal(*histories)
+    assert (killed / "net.masks").read_bytes() == (whole / "net.masks").read_bytes()
+    assert len(files_of(whole / "updates")) == 36
+    assert files_of(killed / "updates") == files_of(whole / "updates")
 
 
 def wait_for(path, process):

@@ -1,0 +1,87 @@
+"""What a run begins with: how its masks change, the masks, the network under them, the device."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from masktopo.errors import ArgumentError
+from masktopo.masks.copying import copy_model
+from masktopo.masks.load import load_masks
+from masktopo.masks.maskset import MaskSet
+from masktopo.masks.slots import unwrapped
+from masktopo.pruning.prune import prune
+from masktopo.training.config import TrainConfig
+from masktopo.training.dynamic import DynamicSparsity, read_dynamic
+
+__all__ = ["read_settings", "start_masks", "start_network", "training_device"]
+
+_START_DENSITY = 0.01
+
+
+def read_settings(
+    given: str | DynamicSparsity | None, config: TrainConfig
+) -> DynamicSparsity | None:
+    """Return the settings of dynamic sparse training, which must go with the way of stepping."""
+    dynamic = read_dynamic(given)
+    if dynamic is not None and dynamic.growth == "gradient" and "graph" in config.step:
+        raise ArgumentError(
+            f"step={config.step!r} leaves no gradients, which growth='gradient' (RigL) reads; "
+            "'eager' and 'compiled' do"
+        )
+    return dynamic
+
+
+def start_masks(
+    model: nn.Module,
+    masks: Any,
+    dynamic: DynamicSparsity | None,
+    density: float | None,
+    seed: int,
+) -> MaskSet | None:
+    """Return the masks that were given, or those of an ERK start; None for a dense network.
+
+    They come without weights, which would only repeat what the run has.
+    """
+    if masks is None and dynamic is not None:
+        share = _START_DENSITY if density is None else density
+        erk = prune(model, method="random-erk", density=share, rng=seed)
+        return erk.with_weights(None)
+    if density is not None:
+        raise ArgumentError(
+            f"density={density!r} is that of the start masks of dynamic sparse training without "
+            "masks; masks that are given have their own"
+        )
+    if masks is None:
+        return None
+    return (masks if isinstance(masks, MaskSet) else load_masks(masks)).with_weights(None)
+
+
+def start_network(
+    model: nn.Module, initial: Mapping[str, torch.Tensor] | None, masks: MaskSet | None
+) -> nn.Module:
+    """Copy the network within `model`, give it the `initial` weights and prune it."""
+    network = unwrapped(_pruned_copy(model, masks))
+    if initial is None:
+        return network
+    try:
+        network.load_state_dict(initial)
+    except RuntimeError as error:
+        raise ArgumentError(f"initial does not fit the model: {error}") from error
+    return _pruned_copy(network, masks)
+
+
+def _pruned_copy(model: nn.Module, masks: MaskSet | None) -> nn.Module:
+    """Copy a model; under masks its layers become plain parameters with zeros."""
+    return copy_model(model) if masks is None else masks.apply(model)
+
+
+def training_device(device: str | torch.device | None) -> torch.device:
+    """Return the device to train on; a CUDA device with its number."""
+    if device is None:
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    place = torch.device(device)
+    if place == torch.device("cuda"):
+        return torch.device("cuda", torch.cuda.current_device())
+    return place
