@@ -25,7 +25,11 @@ _HOMES = {
     "PagsResult": "masktopo.sampling.result",
     "train": "masktopo.training.train",
     "train_many": "masktopo.training.train",
+    "early_bird": "masktopo.training.early_bird",
+    "lottery_ticket": "masktopo.training.lottery",
+    "prune_after_training": "masktopo.training.after_training",
     "DynamicSparsity": "masktopo.training.dynamic",
+    "Ticket": "masktopo.training.ticket",
     "TrainingResult": "masktopo.training.result",
     "correlate": "masktopo.study.correlate",
     "warmup": "masktopo._warmup",
@@ -52,8 +56,12 @@ if TYPE_CHECKING:
     from masktopo.sampling.result import PagsResult as PagsResult
     from masktopo.sampling.sampler import pags as pags
     from masktopo.study.correlate import correlate as correlate
+    from masktopo.training.after_training import prune_after_training as prune_after_training
     from masktopo.training.dynamic import DynamicSparsity as DynamicSparsity
+    from masktopo.training.early_bird import early_bird as early_bird
+    from masktopo.training.lottery import lottery_ticket as lottery_ticket
     from masktopo.training.result import TrainingResult as TrainingResult
+    from masktopo.training.ticket import Ticket as Ticket
     from masktopo.training.train import train as train
     from masktopo.training.train import train_many as train_many
 

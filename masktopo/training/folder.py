@@ -17,6 +17,8 @@ ENVIRONMENT_FILE = "environment.json"
 HISTORY_FILE = "history.csv"
 MASKS_FILE = "net.masks"
 RESULT_FILE = "result.json"
+TABLE_FILE = "rounds.csv"
+TICKET_FILE = "ticket.masks"
 UPDATES_FOLDER = "updates"
 WEIGHTS_FILE = "best.pt"
 

@@ -1,6 +1,7 @@
 """The outcome of one training run, and its files."""
 
 import pickle
+from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -27,7 +28,7 @@ from masktopo.training.folder import (
 from masktopo.training.identity import RunIdentity
 from masktopo.training.masked import check_pruned_are_zero, pruned_places
 
-__all__ = ["TrainingResult"]
+__all__ = ["TrainingResult", "read_weights", "write_weights"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,8 +105,7 @@ class TrainingResult:
             self.masks.save(target / MASKS_FILE)
         with atomic_write(target / HISTORY_FILE) as file:
             file.write(self.history.to_csv(index=False).encode())
-        with atomic_write(target / WEIGHTS_FILE) as file:
-            torch.save(self.state_dict, file)
+        write_weights(self.state_dict, target / WEIGHTS_FILE)
         write_json(target / RESULT_FILE, self._figures())
 
     @classmethod
@@ -125,7 +125,7 @@ class TrainingResult:
         # Masks that change end as others than the run began with.
         digest = run.masks if run.dynamic is None else figures.get("masks", "")
         masks = _read_masks(source, digest) if run.is_masked else None
-        state = _read_weights(source / WEIGHTS_FILE)
+        state = read_weights(source / WEIGHTS_FILE)
         check_pruned_are_zero(
             state, pruned_places(masks, state), when=f"in {source / WEIGHTS_FILE}"
         )
@@ -169,8 +169,14 @@ def _read_masks(source: Path, digest: str) -> MaskSet:
     return masks
 
 
-def _read_weights(path: Path) -> dict[str, torch.Tensor]:
-    """Read a plain state dict, without running any code that it may hold."""
+def write_weights(state: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Write a plain state dict, whole or not at all."""
+    with atomic_write(path) as file:
+        torch.save(dict(state), file)
+
+
+def read_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Read a plain state dict onto the CPU, without running any code that it may hold."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
