@@ -7,7 +7,18 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from masktopo import __version__
-from masktopo.cli import analyze, compare, convert, demo, export, inspect, pags, prune, train
+from masktopo.cli import (
+    analyze,
+    compare,
+    convert,
+    demo,
+    export,
+    inspect,
+    pags,
+    prune,
+    results,
+    train,
+)
 from masktopo.errors import MasktopoError, MasktopoWarning
 
 __all__ = ["main"]
@@ -21,6 +32,7 @@ COMMANDS = {
     "prune": prune,
     "pags": pags,
     "train": train,
+    "results": results,
     "demo": demo,
 }
 """Subcommands in the order of ``--help``: each module has `add_arguments` and `run`."""

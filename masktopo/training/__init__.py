@@ -6,6 +6,7 @@ from masktopo.training.dynamic import DYNAMICS, DynamicSparsity
 from masktopo.training.early_bird import early_bird
 from masktopo.training.lottery import lottery_ticket
 from masktopo.training.result import TrainingResult
+from masktopo.training.table import results
 from masktopo.training.ticket import Ticket
 from masktopo.training.train import train, train_many
 
@@ -18,6 +19,7 @@ __all__ = [
     "early_bird",
     "lottery_ticket",
     "prune_after_training",
+    "results",
     "train",
     "train_many",
 ]

@@ -28,7 +28,7 @@ from masktopo.training.folder import (
 from masktopo.training.identity import RunIdentity
 from masktopo.training.masked import check_pruned_are_zero, pruned_places
 
-__all__ = ["TrainingResult", "read_weights", "write_weights"]
+__all__ = ["TrainingResult", "read_history", "read_weights", "write_weights"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +129,7 @@ class TrainingResult:
         check_pruned_are_zero(
             state, pruned_places(masks, state), when=f"in {source / WEIGHTS_FILE}"
         )
-        history = _read_history(source / HISTORY_FILE, run)
+        history = read_history(source / HISTORY_FILE, run)
         try:
             return cls(
                 figures["test_accuracy"],
@@ -184,7 +184,7 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     return dict(state)
 
 
-def _read_history(path: Path, run: RunIdentity) -> pd.DataFrame:
+def read_history(path: Path, run: RunIdentity) -> pd.DataFrame:
     """Read the history, every float as it was written."""
     columns = _HISTORY if run.dynamic is None else {**_HISTORY, "explored": float}
     try:

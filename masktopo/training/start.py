@@ -1,12 +1,13 @@
 """What a run begins with: how its masks change, the masks, the network under them, the device."""
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import nn
 
-from masktopo.errors import ArgumentError
+from masktopo.errors import ArgumentError, MasktopoWarning
 from masktopo.masks.copying import copy_model
 from masktopo.masks.load import load_masks
 from masktopo.masks.maskset import MaskSet
@@ -21,14 +22,25 @@ _START_DENSITY = 0.01
 
 
 def read_settings(
-    given: str | DynamicSparsity | None, config: TrainConfig
+    given: str | DynamicSparsity | None, config: TrainConfig, steps: int, *, stacklevel: int
 ) -> DynamicSparsity | None:
-    """Return the settings of dynamic sparse training, which must go with the way of stepping."""
+    """Return the settings of dynamic sparse training for a run of `steps`.
+
+    Raises an ArgumentError where they do not go with the way of stepping, and warns where no
+    update would ever be made.
+    """
     dynamic = read_dynamic(given)
     if dynamic is not None and dynamic.growth == "gradient" and "graph" in config.step:
         raise ArgumentError(
             f"step={config.step!r} leaves no gradients, which growth='gradient' (RigL) reads; "
             "'eager' and 'compiled' do"
+        )
+    if dynamic is not None and not dynamic.is_due(dynamic.every, steps):
+        warnings.warn(
+            f"masks will not change: updates come every {dynamic.every} steps until "
+            f"{dynamic.until:g} of the training, which has {steps} in all",
+            MasktopoWarning,
+            stacklevel=stacklevel + 1,
         )
     return dynamic
 

@@ -22,7 +22,7 @@ from masktopo.training.folder import (
     write_json,
 )
 from masktopo.training.identity import identify_run
-from masktopo.training.loop import AfterStep, accuracy
+from masktopo.training.loop import AfterStep, accuracy, steps_per_epoch
 from masktopo.training.result import TrainingResult
 from masktopo.training.start import read_settings, start_masks, start_network, training_device
 
@@ -113,6 +113,11 @@ def train(
     ArgumentError
         If an option is unknown or out of its range, or `initial` is not the model's.
 
+    Warns
+    -----
+    MasktopoWarning
+        If the training is too short for a single update of dynamic sparse training.
+
     Examples
     --------
     >>> import masktopo
@@ -142,7 +147,8 @@ def train(
     settings = (config or TrainConfig()).with_changes(changes)
     splits = resolve_data(data, test=test)
     seed = root_seed(rng)
-    moving = read_settings(dynamic, settings)
+    per_epoch = steps_per_epoch(len(splits.training_part), settings.batch_size)
+    moving = read_settings(dynamic, settings, settings.epochs * per_epoch, stacklevel=2)
     chosen = start_masks(model, masks, moving, density, seed)
     network = start_network(model, initial, chosen)
     run = identify_run(network, chosen, splits, settings, seed, moving)

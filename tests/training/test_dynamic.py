@@ -203,7 +203,7 @@ def test_a_removed_mask_hook_is_noticed(model, data, monkeypatch):
     monkeypatch.setattr(HeldWeights, "hold", lambda _: Nothing())
     with pytest.raises(TrainingError, match=r"pruned weights are not 0 after step 2"):
         train(model, None, data, **OPTIONS)
-    rarely = {**OPTIONS, "dynamic": DynamicSparsity()}
+    rarely = {**OPTIONS, "dynamic": DynamicSparsity(every=8)}
     with pytest.raises(TrainingError, match=r"pruned weights are not 0 after epoch 1"):
         train(model, None, data, **rarely)
 
@@ -225,6 +225,17 @@ def test_an_update_that_does_not_zero_what_it_dropped_is_noticed(model, data, mo
 def test_options_that_do_not_go_together_are_refused(model, data, changes, message):
     with pytest.raises(ArgumentError, match=message):
         train(model, None, data, **{**OPTIONS, **changes})
+
+
+def test_a_run_too_short_for_an_update_is_warned_of(model, data):
+    message = "masks will not change: updates come every 1500 steps until 1 of the training, .* 9 "
+    with pytest.warns(masktopo.MasktopoWarning, match=message):
+        result = train(model, None, data, **{**OPTIONS, "dynamic": "itop"})
+    assert result.run.masks == result.masks.digest
+    half = DynamicSparsity(every=4, until=0.5)
+    assert train(model, None, data, **{**OPTIONS, "dynamic": half}).explored > 0.2
+    with pytest.warns(masktopo.MasktopoWarning, match="every 4 steps until 0.4 of the training"):
+        train(model, None, data, **{**OPTIONS, "dynamic": DynamicSparsity(every=4, until=0.4)})
 
 
 def test_given_masks_have_a_density_of_their_own(model, masks, data):
