@@ -237,50 +237,42 @@ def accuracy(plan: Plan, method: str, density: float) -> Record:
     """Train one network, and test it once."""
     step = fastest_step(plan)
     model = plan.network()
-    initial = None
     start = time.monotonic()
-    if method == AFTER_TRAINING:
-        weights = plan.out / "dense.pt"
-        if not weights.exists():
-            return {"kind": "accuracy", "method": method, "error": "the dense network is missing"}
-        initial = torch.load(weights, weights_only=True)
-        model.load_state_dict(initial)
-    masks = None if method == DENSE else choose_masks(plan, model, method, density)
+    masks = choose_masks(plan, model, method, density)
     pruned = time.monotonic()
-    result = masktopo.train(
-        model,
-        masks,
-        plan.data,
-        config=plan.config.with_changes({"step": step}),
-        initial=initial,
-        rng=plan.seed,
-        device=plan.device,
-    )
-    if method == DENSE:
-        plan.out.mkdir(parents=True, exist_ok=True)
-        torch.save(result.state_dict, plan.out / "dense.pt")
+    options: Record = {"config": plan.config.with_changes({"step": step}), "rng": plan.seed}
+    runs = plan.out / "runs"
+    if method == AFTER_TRAINING:
+        ticket = masktopo.prune_after_training(
+            model, plan.data, density=density, out=runs, device=plan.device, **options
+        )
+        result = ticket.result
+    else:
+        folder = runs / DENSE if method == DENSE else None
+        result = masktopo.train(model, masks, plan.data, out=folder, device=plan.device, **options)
     return {
         "kind": "accuracy",
         "method": method,
         "density": density,
-        "nnz": None if masks is None else masks.nnz,
+        "nnz": None if result.masks is None else result.masks.nnz,
         "epochs": plan.epochs * (2 if method == AFTER_TRAINING else 1),
         "step": step,
         "test_accuracy": result.test_accuracy,
         "validation_accuracy": result.validation_accuracy,
         "best_epoch": result.best_epoch,
         "images_per_second": float(result.history["images_per_second"].median()),
-        "pruning_seconds": pruned - start,
+        "pruning_seconds": None if masks is None else pruned - start,
         "training_seconds": float(result.history["seconds"].sum()),
         "history": result.history.to_dict("records"),
     }
 
 
-def choose_masks(plan: Plan, model: nn.Module, method: str, density: float) -> MaskSet:
-    """Prune by a method of masktopo's; after training, magnitude is the one that is meant."""
-    chosen = "magnitude" if method == AFTER_TRAINING else method
-    data = plan.data if chosen == "snip" else None
-    return masktopo.prune(model, data, method=chosen, density=density, rng=plan.seed)
+def choose_masks(plan: Plan, model: nn.Module, method: str, density: float) -> MaskSet | None:
+    """Prune at initialisation, by the methods that do."""
+    if method in (DENSE, AFTER_TRAINING):
+        return None
+    data = plan.data if method == "snip" else None
+    return masktopo.prune(model, data, method=method, density=density, rng=plan.seed)
 
 
 def fastest_step(plan: Plan) -> str:
@@ -364,11 +356,13 @@ def accuracy_row(record: Record) -> str:
     if "error" in record:
         return f"| {record['method']} | {record['error']} | | | | | | | | | |"
     kept = "all" if record["nnz"] is None else f"{record['nnz']:,}"
+    seconds = record["pruning_seconds"]
+    pruning = "-" if seconds is None else f"{seconds:.1f}"
     return (
         f"| {record['method']} | {record['density']:g} | {kept} | "
         f"{record['test_accuracy']:.2%} | {record['validation_accuracy']:.2%} | "
         f"{record['best_epoch']} | {record['epochs']} | {record['step']} | "
-        f"{record['images_per_second']:,.0f} | {record['pruning_seconds']:.1f} | "
+        f"{record['images_per_second']:,.0f} | {pruning} | "
         f"{record['training_seconds']:.1f} |"
     )
 

@@ -11,7 +11,7 @@ from masktopo._check import check_choice
 from masktopo._random import Rng
 from masktopo.pruning.budget import kept_count
 from masktopo.training.largest import largest_weights
-from masktopo.training.search import Search
+from masktopo.training.search import DENSE, Search
 from masktopo.training.ticket import Ticket
 
 __all__ = ["prune_after_training"]
@@ -52,7 +52,8 @@ def prune_after_training(
         Seed of both runs; see `masktopo.train`.
     out : path, optional
         Folder of the runs' folders, ``dense`` and ``density-DENSITY``, so that several densities
-        share one dense run; and for ``ticket.masks`` and ``rounds.csv`` of the last.
+        share one dense run, with a `lottery_ticket` there too; and for ``ticket.masks`` and
+        ``rounds.csv`` of the last search.
     progress : bool
         Whether to show bars.
     **same
@@ -88,7 +89,7 @@ def prune_after_training(
     search = Search(model, data, test, rng, None if out is None else Path(out), progress, same)
     count = kept_count(density, search.size)
     initial = search.start
-    dense = search.run("dense", None)
+    dense = search.run(DENSE, None)
     origin = f"magnitude after training at density {density:g}"
     masks = largest_weights(search.dense, dense.state_dict, count, origin=origin)
     if start == "trained":

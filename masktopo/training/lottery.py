@@ -16,7 +16,7 @@ from masktopo.training.checkpoint import copied
 from masktopo.training.largest import largest_weights
 from masktopo.training.loop import AfterStep
 from masktopo.training.result import TrainingResult, read_weights, write_weights
-from masktopo.training.search import Search
+from masktopo.training.search import DENSE, Search
 from masktopo.training.ticket import State, Ticket
 
 __all__ = ["lottery_ticket", "round_densities"]
@@ -61,9 +61,9 @@ def lottery_ticket(
     rng : int, Generator or None
         Seed of all runs; see `masktopo.train`.
     out : path, optional
-        Folder with a run's folder for every round, ``round-00``, ``round-01``, ...; with the
-        weights that were rewound to, ``initial-STEP.pt``; and at the end with ``ticket.masks``
-        and ``rounds.csv``. Finished rounds are read, a stopped one goes on.
+        Folder with a run's folder for every round, ``dense``, ``round-01``, ``round-02``, ...;
+        with the weights that were rewound to, ``initial-STEP.pt``; and at the end with
+        ``ticket.masks`` and ``rounds.csv``. Finished rounds are read, a stopped one goes on.
     progress : bool
         Whether to show a bar of the rounds, and one of the epochs of each.
     **same
@@ -115,7 +115,7 @@ def lottery_ticket(
         for place, count in enumerate(counts, start=1):
             origin = f"lottery ticket, round {place} of {len(counts)}"
             masks = largest_weights(masks, results[-1].state_dict, count, origin=origin)
-            results.append(search.run(_round_folder(place), masks, initial=initial))
+            results.append(search.run(f"round-{place:02d}", masks, initial=initial))
             bar.set_postfix(nnz=f"{masks.nnz:,}", test=f"{results[-1].test_accuracy:.3f}")
             bar.update()
     return search.ticket(masks, initial, results)
@@ -165,7 +165,7 @@ def _dense_round(search: Search, rewind_steps: int) -> tuple[TrainingResult, Sta
     """Train the dense network; its result, and the weights to come back to."""
     path = None if search.folder is None else search.folder / f"initial-{rewind_steps:08d}.pt"
     taken: State = {}
-    result = search.run(_round_folder(0), None, after_step=_keeper(rewind_steps, taken, path))
+    result = search.run(DENSE, None, after_step=_keeper(rewind_steps, taken, path))
     if rewind_steps == 0:
         taken = search.start
         if path is not None:
@@ -175,7 +175,7 @@ def _dense_round(search: Search, rewind_steps: int) -> tuple[TrainingResult, Sta
     assert path is not None  # only a run with a folder can have passed the step before
     if not path.exists():
         raise RunError(
-            f"{path} is missing, and {path.parent / _round_folder(0)} has passed step "
+            f"{path} is missing, and {path.parent / DENSE} has passed step "
             f"{rewind_steps} already; choose another folder"
         )
     return result, read_weights(path)
@@ -191,8 +191,3 @@ def _keeper(step: int, taken: State, path: Path | None) -> AfterStep:
                 write_weights(taken, path)
 
     return keep
-
-
-def _round_folder(place: int) -> str:
-    """Return the name of a round's folder."""
-    return f"round-{place:02d}"

@@ -26,7 +26,10 @@ from masktopo.training.result import TrainingResult
 from masktopo.training.ticket import State, Ticket
 from masktopo.training.train import train
 
-__all__ = ["Search"]
+__all__ = ["DENSE", "Search"]
+
+DENSE = "dense"
+"""Name of the run without masks, which searches in one folder share."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -46,7 +46,7 @@ def test_finished_runs_are_tabulated(runs, tmp_path):
 def test_folders_are_searched_for_runs(runs, model, data, tmp_path):
     lottery_ticket(model, data, rounds=1, out=tmp_path / "lottery", **OPTIONS)
     table = results([tmp_path])
-    names = ["dense", "dynamic", "lottery/round-00", "lottery/round-01", "static"]
+    names = ["dense", "dynamic", "lottery/dense", "lottery/round-01", "static"]
     assert table["run"].tolist() == [str(tmp_path / name) for name in names]
 
 

@@ -179,8 +179,8 @@ def test_a_stopped_lottery_goes_on(model, data, tmp_path, monkeypatch):
         assert ticket.masks == whole.masks
         assert state_digest(ticket.initial) == state_digest(whole.initial)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "dense",
         "initial-00000002.pt",
-        "round-00",
         "round-01",
         "round-02",
         "rounds.csv",
@@ -196,7 +196,7 @@ def test_folders_of_another_lottery_are_refused(model, data, tmp_path):
     lottery_ticket(model, data, out=tmp_path, **LOTTERY)
     with pytest.raises(RunError, match="round-01 holds a run with masks="):
         lottery_ticket(model, data, out=tmp_path, **{**LOTTERY, "rounds": 3})
-    message = r"initial-00000002.pt is missing, and .*round-00 has passed step 2 already"
+    message = r"initial-00000002.pt is missing, and .*dense has passed step 2 already"
     with pytest.raises(RunError, match=message):
         lottery_ticket(model, data, out=tmp_path, rewind_steps=2, **LOTTERY)
 
@@ -222,8 +222,18 @@ def test_after_training_the_largest_weights_train_on(model, data, tmp_path, monk
     epochs.clear()
     prune_after_training(model, data, density=0.2, **shared)
     assert epochs == [1]  # the dense network is there
+    lottery_ticket(model, data, rounds=1, out=tmp_path, **OPTIONS)
+    assert epochs == [1, 1, 2]
     names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == ["dense", "density-0.1", "density-0.2", "rounds.csv", "ticket.masks"]
+    assert names == [
+        "dense",
+        "density-0.1",
+        "density-0.2",
+        "initial-00000000.pt",
+        "round-01",
+        "rounds.csv",
+        "ticket.masks",
+    ]
 
 
 def test_retraining_from_the_start_is_a_lottery_of_one_round(model, data):
