@@ -107,7 +107,11 @@ def read_plan(arguments: list[str] | None) -> Plan:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--data", help="as for `masktopo train`; --quick has synthetic images")
     parser.add_argument("--model", default="resnet20")
-    parser.add_argument("--images", type=int, help="of the training set; default 10000")
+    parser.add_argument(
+        "--images",
+        type=int,
+        help="of the training set; default 10000",
+    )
     parser.add_argument("--epochs", type=int, help="of every training; default 4, or 1")
     parser.add_argument("--density", type=float, default=0.1)
     parser.add_argument("--rounds", type=int, help="of the lottery ticket; default 3, or 1")
@@ -135,11 +139,12 @@ def read_plan(arguments: list[str] | None) -> Plan:
 
 
 def part_of(data: DataSplits, images: int) -> DataSplits:
-    """Take a fixed part of the training images, every class in proportion, and all of the test."""
-    if images >= len(data.train):
+    """Take a fixed part of training and test set alike, every class in proportion."""
+    share = images / len(data.train)
+    if share >= 1:
         return data
-    _, part = hold_out(data.train, images / len(data.train), seed=0, name=f"{images} images")
-    return DataSplits(part, data.test)
+    parts = (hold_out(whole, share, seed=0, name="part")[1] for whole in (data.train, data.test))
+    return DataSplits(*parts)
 
 
 def write_results(plan: Plan) -> None:

@@ -31,5 +31,6 @@ def test_a_part_of_the_images_holds_every_class_in_proportion():
     plan = training_cpu.read_plan(["--images", "100"])
     assert len(plan.data.train) == 100
     assert plan.data.train.class_counts.min() >= 9
+    assert len(plan.data.test) == round(359 * 100 / 1438)
     assert plan.config.augment is None
     assert training_cpu.read_plan(["--images", "5000"]).data.train.name == "digits"

@@ -201,6 +201,17 @@ def test_folders_of_another_lottery_are_refused(model, data, tmp_path):
         lottery_ticket(model, data, out=tmp_path, rewind_steps=2, **LOTTERY)
 
 
+def test_progress_names_rounds_and_weights_on_request(model, data, capsys):
+    options = {"rounds": 1, "epochs": 1}
+    lottery_ticket(model, data, **options)
+    assert capsys.readouterr().err == ""
+    ticket = lottery_ticket(model, data, progress=True, **options)
+    shown = capsys.readouterr().err
+    assert "2/2" in shown
+    assert f"nnz={ticket.masks.nnz:,}, test={ticket.result.test_accuracy:.3f}" in shown
+    assert f"validation={ticket.result.validation_accuracy:.3f}, nnz=" in shown
+
+
 def test_hooks_between_masks_and_weights_are_refused(model, data):
     nn.utils.prune.identity(model.fc1, "weight")
     with pytest.raises(PruningError, match="the weight of layer fc1 is no parameter of the model"):
