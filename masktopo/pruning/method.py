@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from masktopo.pruning.grasp import TEMPERATURE, grasp
 from masktopo.pruning.magnitude import magnitude
+from masktopo.pruning.npb import npb
 from masktopo.pruning.phew import phew
 from masktopo.pruning.random_order import random_order
 from masktopo.pruning.scene import Scene
@@ -82,6 +83,7 @@ METHODS: dict[str, Method] = {
     "snip-iterative": Method(snip, needs_data=True, rounds=ROUNDS),
     "grasp": Method(grasp, needs_data=True, temperature=TEMPERATURE),
     "phew": Method(phew, needs_wiring=True, is_random=True),
+    "npb": Method(npb, needs_wiring=True, densities="erk"),
     "synflow": Method(synflow, needs_shape=True, rounds=ROUNDS),
 }
 """Every pruning method that masktopo knows by name."""

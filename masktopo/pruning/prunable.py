@@ -16,6 +16,7 @@ from torch import nn
 
 from masktopo._check import join_names
 from masktopo.errors import ArgumentError, PruningError
+from masktopo.graphs.wiring import LayerSpec
 from masktopo.masks.copying import copy_model
 from masktopo.masks.layer import BoolArray, LayerMask
 from masktopo.masks.maskset import MaskSet
@@ -26,6 +27,7 @@ __all__ = [
     "dense_masks",
     "flat_values",
     "layer_weights",
+    "named_layers",
     "private_copy",
     "prunable_layers",
     "split_layers",
@@ -137,6 +139,19 @@ def _dense_names(layers: Sequence[LayerMask], keep_dense: Collection[str]) -> se
             f"{join_names((layer.name for layer in layers), most=len(layers))}"
         )
     return {names[name] for name in keep_dense}
+
+
+def named_layers(
+    layers: Sequence[PrunableLayer], specs: Iterable[LayerSpec]
+) -> dict[str, PrunableLayer]:
+    """Return, by its name in a wiring, each layer of the wiring that is prunable."""
+    known = {layer.name: layer for layer in layers}
+    return {
+        spec.name: known[name]
+        for spec in specs
+        for name in (spec.name, *spec.aliases)
+        if name in known
+    }
 
 
 def total_size(layers: Sequence[PrunableLayer]) -> int:

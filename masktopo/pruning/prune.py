@@ -42,12 +42,13 @@ def prune(
         The dense network. It is not changed: scores are taken on copies.
     data : data set, pair of arrays, specification or None
         As for `masktopo.train`; its training set less its validation part is used. May be None
-        for methods that need none. ``"phew"`` and ``"synflow"`` take only the shape of a sample
-        from it.
+        for methods that need none. ``"phew"``, ``"npb"`` and ``"synflow"`` take only the shape
+        of a sample from it.
     method : str
         A key of `masktopo.pruning.METHODS`, where ``_`` may stand for ``-``:
         ``"random-uniform"``, ``"random-er"``, ``"random-erk"``, ``"magnitude"``, ``"snip"``,
-        ``"snip-iterative"``, ``"grasp"``, ``"phew"`` or ``"synflow"``.
+        ``"snip-iterative"``, ``"grasp"``, ``"phew"``, ``"npb"`` or
+        ``"synflow"``.
     density : float
         Part of the prunable weights (linear layers and convolutions) to keep, in (0, 1].
         Exactly ``round(density * n)`` of them stay.
@@ -90,7 +91,7 @@ def prune(
         If an argument is out of its range, the method needs data and there is none, or
         `keep_dense` names an unknown layer.
     WiringError
-        If ``"phew"`` cannot follow the model's data flow.
+        If ``"phew"`` or ``"npb"`` cannot follow the model's data flow.
     PruningError
         If the model has no prunable layer, the density keeps no weight at all, a loss or score
         is not finite (the batch or layer is named), or `batches` are more than the data has.

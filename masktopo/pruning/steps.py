@@ -14,7 +14,7 @@ from masktopo.graphs.wiring import LayerSpec, Link, NodeSet, Wiring
 from masktopo.kernels import walks
 from masktopo.masks.layer import LayerMask
 from masktopo.masks.maskset import MaskSet
-from masktopo.pruning.prunable import PrunableLayer
+from masktopo.pruning.prunable import PrunableLayer, named_layers
 
 __all__ = ["Steps", "network_steps"]
 
@@ -129,16 +129,14 @@ def _parts(
 
 def _places(layers: tuple[PrunableLayer, ...], wiring: Wiring) -> dict[str, Ints]:
     """Return the places of every layer's weights in the flat vector, in its weight's shape."""
-    known = {layer.name: layer for layer in layers}
-    return {spec.name: _places_of(spec, known) for spec in wiring.layers}
+    known = named_layers(layers, wiring.layers)
+    return {spec.name: _places_of(spec, known.get(spec.name)) for spec in wiring.layers}
 
 
-def _places_of(spec: LayerSpec, known: Mapping[str, PrunableLayer]) -> Ints:
-    for name in (spec.name, *spec.aliases):
-        if name in known:
-            span = known[name].span
-            return np.arange(span.start, span.stop).reshape(spec.shape)
-    return np.full(spec.shape, -1)
+def _places_of(spec: LayerSpec, layer: PrunableLayer | None) -> Ints:
+    if layer is None:
+        return np.full(spec.shape, -1)
+    return np.arange(layer.span.start, layer.span.stop).reshape(spec.shape)
 
 
 def _skip_steps(edges: Edges) -> _Part:

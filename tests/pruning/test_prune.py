@@ -212,7 +212,12 @@ def test_models_that_do_not_take_the_data_are_named():
 
 @pytest.mark.parametrize(
     ("method", "what"),
-    [("snip", "mini-batches"), ("synflow", "the shape"), ("phew", "the shape")],
+    [
+        ("snip", "mini-batches"),
+        ("synflow", "the shape"),
+        ("phew", "the shape"),
+        ("npb", "the shape"),
+    ],
 )
 def test_methods_that_need_data_say_so(method, what):
     with pytest.raises(ArgumentError, match=f"method '{method}' needs data, for {what}"):
