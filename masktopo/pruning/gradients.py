@@ -9,7 +9,7 @@ from torch.nn.functional import cross_entropy
 from masktopo.errors import PruningError
 from masktopo.pruning.batches import Batches
 
-__all__ = ["batch_gradients", "batch_losses", "summed_gradients"]
+__all__ = ["batch_gradients", "batch_losses", "check_reached", "summed_gradients"]
 
 
 def summed_gradients(
@@ -62,7 +62,8 @@ def batch_losses(
     Raises
     ------
     PruningError
-        If the network does not take a batch, or its loss is not finite; the batch is named.
+        If the network does not take a batch, or its loss is not finite or depends on no weight;
+        the batch is named.
     """
     for place, (inputs, labels) in enumerate(batches):
         inputs, labels = inputs.to(weights[0]), labels.to(weights[0].device)
@@ -70,7 +71,17 @@ def batch_losses(
         loss = _loss(network, inputs, labels, temperature, where) / batches.size
         if not torch.isfinite(loss):
             raise PruningError(f"the loss is {loss.item()} in {where}")
+        check_reached(loss, f"the loss in {where}")
         yield loss
+
+
+def check_reached(value: torch.Tensor, what: str) -> None:
+    """Raise unless a gradient of `value` can reach the weights."""
+    if not value.requires_grad:
+        raise PruningError(
+            f"{what} depends on no prunable weight: the model's output does not come from them, "
+            "or it is computed without gradients (torch.no_grad, detach)"
+        )
 
 
 def _loss(

@@ -5,6 +5,7 @@ import torch
 from numpy.typing import NDArray
 
 from masktopo.errors import PruningError
+from masktopo.pruning.gradients import check_reached
 from masktopo.pruning.prunable import flat_values
 from masktopo.pruning.scene import Scene
 
@@ -38,5 +39,6 @@ def synflow(scene: Scene) -> NDArray[np.float64]:
         raise PruningError(
             f"the model fails on an input of shape {tuple(ones.shape)}: {error}"
         ) from error
+    check_reached(flow, "the output")
     gradients = torch.autograd.grad(flow, weights, allow_unused=True, materialize_grads=True)
     return np.abs(flat_values(gradients) * flat_values(weights))
