@@ -25,7 +25,7 @@ def grasp(scene: Scene) -> NDArray[np.float64]:
     least gradient would flow are kept. The paper writes ``-w * Hg`` and removes the highest.
 
     Cost: two passes over the batches, since each batch's part of ``Hg`` needs the whole `g`; in
-    all some five times the time of SNIP. Memory: that of training on one batch, about twice,
+    all three to four times the time of SNIP. Memory: that of training on one batch, about twice,
     since the second pass differentiates the backward pass; gradients and sums are two vectors of
     all weights. In training mode, dropout differs from pass to pass.
 

@@ -100,6 +100,12 @@ def test_every_metric_is_defined(family):
     assert sorted(name for name in names if f"`{name}`" not in text) == []
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_every_pruning_method_has_its_row(method):
+    rows = PAGES["pruning.md"].read_text().splitlines()
+    assert any(line.startswith(f"| `{method}` |") for line in rows)
+
+
 def closed_form_rows():
     text = PAGES["spectral-closed-forms.md"].read_text()
     rows = [line.strip("|").split("|") for line in text.splitlines() if line.startswith("|")]

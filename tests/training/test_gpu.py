@@ -8,8 +8,8 @@ import torch
 import masktopo
 from masktopo.data import resolve_data
 from masktopo.networks import build_network
-from masktopo.training import DynamicSparsity
 from masktopo.pruning import METHODS
+from masktopo.training import DynamicSparsity
 from masktopo.training.identity import state_digest
 from tests.training.test_resume import stop_in_epoch
 
@@ -101,7 +101,6 @@ def test_the_first_random_growth_is_that_of_the_cpu(network, images, tmp_path):
     assert masktopo.load_masks(first[0]) == masktopo.load_masks(first[1])
 
 
-@pytest.mark.parametrize("method", ["random-erk", "magnitude", "snip", "grasp", "phew", "synflow"])
 @pytest.mark.parametrize("method", METHODS)
 def test_methods_prune_a_network_on_the_gpu(network, images, method):
     masks = masktopo.prune(network.to("cuda"), images, method=method, density=0.1, batch_size=64)
