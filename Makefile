@@ -38,7 +38,8 @@ unit: $(STAMP) ## pytest with doctests, in two processes
 test-nojit: $(STAMP) ## kernel tests in plain Python
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -W 'ignore:overflow encountered:RuntimeWarning' \
 	  tests/graphs tests/kernels/test_paths.py tests/metrics/test_pairs.py \
-	  tests/metrics/test_patterns.py tests/metrics/test_dense_layers.py
+	  tests/metrics/test_patterns.py tests/metrics/test_dense_layers.py \
+	  tests/pruning/test_phew.py tests/pruning/test_npb.py
 
 fuzz: $(STAMP) ## five minutes of mutated files of every format (Linux); SECONDS=3600 for longer
 	$(BIN)/python -m tests.masks.fuzz --seconds $(or $(SECONDS),300)

@@ -1,6 +1,6 @@
 from dataclasses import replace
 from fractions import Fraction
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 
 import numpy as np
 import pytest
@@ -10,9 +10,9 @@ from torch import nn
 from masktopo.errors import MasktopoWarning
 from masktopo.graphs.fitting import as_used
 from masktopo.graphs.multipartite import network_graph
-from masktopo.graphs.tracing import trace
 from masktopo.graphs.views import Read
 from masktopo.masks.layer import LayerMask
+from masktopo.masks.maskset import MaskSet
 from masktopo.metrics.flow import path_sums
 from masktopo.networks import build_network
 from masktopo.pruning import npb, prune
@@ -25,6 +25,7 @@ from tests.naive.balance import exact_optimum, naive_greedy, naive_objective
 from tests.naive.pruning import naive_keep_highest
 from tests.naive.random_networks import random_network
 from tests.naive.random_views import random_wiring
+from tests.naive.wirings import wire
 from tests.pruning.models import Residual, mlp, samples_of
 
 WEIGHTS = Fraction(ALPHA).limit_denominator(), Fraction(BETA)
@@ -209,16 +210,18 @@ def test_paths_are_those_of_the_whole_graph(draw, seed):
 
 
 def test_path_counts_may_leave_the_range_of_floats():
-    model = nn.Sequential(*(nn.Linear(40, 40, bias=False) for _ in range(250)))
-    wiring = trace(model, torch.zeros(1, 40))
+    masks = MaskSet([LayerMask("same", np.ones((40, 40), bool))])
+    names = [f"n{place}" for place in range(251)]
+    steps = [("same", [first], second) for first, second in pairwise(names)]
+    wiring = wire(masks, dict.fromkeys(names, 40), steps)
     mask = np.ones((40, 40), bool)
     mask[0, 1:] = False
     counts = start(wiring)
     for link in wiring.links:
-        push(counts, LayerMask("x", mask), link, wiring)
+        push(counts, LayerMask("same", mask), link, wiring)
     # One path leads to the first neuron, some 39**250, about 2**1321, to each of the others.
-    assert counts["249"][1].tolist() == [0, *[3] * 39]
-    last = replace(wiring.links[-1], operand=Read("249", (1, 40)))
-    values, reached = relative_paths(counts, last, 40, wiring)
+    assert counts["n250"][1].tolist() == [0, *[3] * 39]
+    behind = replace(wiring.links[-1], operand=Read("n250", (1, 40)))
+    values, reached = relative_paths(counts, behind, 40, wiring)
     assert reached.all()
     assert values.tolist() == [0, *[1] * 39]

@@ -10,6 +10,7 @@ import masktopo
 from masktopo.data.tensors import TensorData
 from masktopo.errors import ArgumentError, MaskError, MasktopoWarning, PruningError
 from masktopo.pruning import METHODS, prune
+from tests.pruning.models import AllKinds, few_rounds, volumes
 
 
 def network():
@@ -32,7 +33,8 @@ def data(n=60):
 @pytest.mark.parametrize("density", [0.1, 0.5, 1])
 @pytest.mark.parametrize("method", METHODS)
 def test_counts_are_exact(method, density):
-    masks = prune(network(), data(), method=method, density=density, batch_size=16)
+    options = {"method": method, "batch_size": 16, **few_rounds(method)}
+    masks = prune(network(), data(), density=density, **options)
     assert masks.nnz == round(density * masks.size)
     assert {layer.origin for layer in masks.values()} == {f"{method} at density {density:g}"}
     assert np.array_equal(masks["0"].weight, network()[0].weight.detach().numpy())
@@ -41,18 +43,20 @@ def test_counts_are_exact(method, density):
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("training", [True, False])
 def test_the_model_is_left_as_it_was_found(method, training):
-    model = network().train(training)
-    model[4].weight.requires_grad_(False)
-    model[0].eval()
-    model[6].weight.grad = torch.ones_like(model[6].weight)
+    model = AllKinds().train(training)
+    model.image.weight.requires_grad_(False)
+    model.norm.eval()
+    model.head.weight.grad = torch.ones_like(model.head.weight)
     state, modes = copy.deepcopy(model.state_dict()), [m.training for m in model.modules()]
+    wanted = [parameter.requires_grad for parameter in model.parameters()]
     random_state, threads = torch.get_rng_state(), torch.get_num_threads()
     numpy_state = np.random.get_state()[1].copy()  # noqa: NPY002
-    prune(model, data(), method=method, density=0.1, train_mode=True, batch_size=16)
+    options = {"density": 0.3, "train_mode": True, "batch_size": 12, **few_rounds(method)}
+    prune(model, volumes(), method=method, shuffle=True, keep_dense="first", **options)
     assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
     assert [module.training for module in model.modules()] == modes
-    assert [p.requires_grad for p in model.parameters()] == [True] * 4 + [False] + [True] * 3
-    assert torch.equal(model[6].weight.grad, torch.ones_like(model[6].weight))
+    assert [parameter.requires_grad for parameter in model.parameters()] == wanted
+    assert torch.equal(model.head.weight.grad, torch.ones_like(model.head.weight))
     assert sum(parameter.grad is not None for parameter in model.parameters()) == 1
     assert torch.equal(torch.get_rng_state(), random_state)
     assert np.array_equal(np.random.get_state()[1], numpy_state)  # noqa: NPY002
@@ -63,6 +67,7 @@ def test_the_model_is_left_as_it_was_found(method, training):
 @pytest.mark.parametrize("method", METHODS)
 def test_equal_seeds_give_equal_masks(method):
     options = {"method": method, "density": 0.2, "train_mode": True, "batch_size": 16}
+    options |= few_rounds(method)
     model = network()
     torch.manual_seed(10)
     first = prune(model, data(), rng=4, **options)
