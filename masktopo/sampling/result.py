@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import torch
@@ -22,6 +22,9 @@ from masktopo.sampling.folder import (
 from masktopo.sampling.settings import PagsSettings
 from masktopo.sampling.tables import read_table, write_table
 from masktopo.training.folder import read_json, write_json
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["PagsResult"]
 
@@ -105,6 +108,18 @@ class PagsResult:
             f"<PagsResult of {self.settings.samples} samples of {self.settings.recipe.origin}: "
             f"{self.masks.nnz} weights kept, {valid} of {len(self.layers)} layers valid>"
         )
+
+    def plot(self) -> "Figure":
+        """Draw the score over the samples, and the four coordinates over the candidates.
+
+        Returns
+        -------
+        matplotlib Figure
+            Five panels; `masktopo.sampling.pictures` draws single ones onto an axis.
+        """
+        from masktopo.sampling.pictures import plot_run
+
+        return plot_run(self)
 
     def save(self, folder: str | PathLike[str]) -> None:
         """Write settings, state dict, tables and masks; ``result.json`` comes last."""

@@ -28,6 +28,11 @@ def trace_network():
 
 
 @pytest.fixture
+def sample_cifar10():
+    return load_example("sample_cifar10")
+
+
+@pytest.fixture
 def choose_masks():
     return load_example("choose_masks")
 
@@ -87,3 +92,16 @@ def test_every_example_is_run_by_make():
     assert [
         path.name for path in EXAMPLES.glob("*.py") if f"examples/{path.name}" not in recipe
     ] == []
+
+
+def test_masks_of_a_resnet_are_sampled_in_miniature(sample_cifar10, tmp_path, capsys):
+    sizes = ["--samples", "3", "--batches", "2", "--pool", "3", "--batch-size", "16"]
+    data = ["--data", "synthetic:3x8x8:10", "--torch-threads", "1"]
+    sample_cifar10.main([*data, *sizes, "--out", str(tmp_path)])
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["candidates.png", "run", "valid-layers.csv"]
+    told = capsys.readouterr().out
+    assert "of the weights were in a candidate" in told
+    shares = pd.read_csv(tmp_path / "valid-layers.csv", index_col="density")["valid"]
+    assert shares.loc[0.05] >= shares.loc[0.005]
+    assert masktopo.load_masks(tmp_path / "run" / "chosen.masks").nnz == round(0.05 * 270_896)
