@@ -91,8 +91,9 @@ DYNAMICS: Mapping[str, DynamicSparsity] = {
 
 
 def read_dynamic(given: str | DynamicSparsity | None) -> DynamicSparsity | None:
-    """Return the settings that are meant by a name of `DYNAMICS`."""
+    """Return the settings that are meant by a name of `DYNAMICS`; ``_`` stands for ``-`` too."""
     if not isinstance(given, str):
         return given
-    check_choice("dynamic", given, DYNAMICS)
-    return DYNAMICS[given]
+    name = given if given in DYNAMICS else given.replace("_", "-")
+    check_choice("dynamic", name, DYNAMICS)
+    return DYNAMICS[name]

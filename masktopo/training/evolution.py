@@ -75,8 +75,10 @@ class Evolution:
         self.held.check(f"after step {step}")
         fraction = self.dynamic.fraction_at(step, self.steps)
         for place, (name, kept) in enumerate(self._kept().items()):
-            weight = self._weight(name, step)
+            weight = self.held.parameters[self._names[name][0]].detach()
             growth = self._growth(name, (step, place))
+            for what, values in (("weights", weight), ("gradients", growth)):
+                self._check_finite(f"layer {name!r}: {what}", values, step)
             mask = regrown(weight, kept, growth, drop_count(int(kept.sum()), fraction))
             self._keep(name, mask)
             self._explored[name] |= mask
@@ -112,16 +114,6 @@ class Evolution:
             for layer in self.start.values()
         }
 
-    def _weight(self, name: str, step: int) -> torch.Tensor:
-        """Return a layer's weights, which can only be ranked where they are finite."""
-        weight = self.held.parameters[self._names[name][0]].detach()
-        if not bool(weight.isfinite().all()):
-            raise TrainingError(
-                f"layer {name!r}: weights are not finite after step {step} of {self.steps}; "
-                "a lower learning_rate may help"
-            )
-        return weight
-
     def _growth(self, name: str, key: tuple[int, int]) -> torch.Tensor:
         """Return the scores by which a layer grows."""
         parameter = self.held.parameters[self._names[name][0]]
@@ -134,6 +126,14 @@ class Evolution:
                 "it: a frozen weight has none, nor has a step that was replayed from a CUDA graph"
             )
         return parameter.grad.abs()
+
+    def _check_finite(self, what: str, values: torch.Tensor, step: int) -> None:
+        """Raise unless `values` can be ranked."""
+        if not bool(values.isfinite().all()):
+            raise TrainingError(
+                f"{what} are not finite after step {step} of {self.steps}; "
+                "a lower learning_rate may help"
+            )
 
     def _snapshot(self, step: int) -> None:
         """Write masks and weights, whole or not at all."""

@@ -255,6 +255,21 @@ def test_weights_that_are_not_finite_are_named(model, data):
         train(model, None, data, **{**OPTIONS, "learning_rate": 1e30})
 
 
+def test_gradients_that_are_not_finite_are_named():
+    model = nn.Linear(4, 4, bias=False)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    start = MaskSet([LayerMask("weight", np.eye(4, dtype=bool))])
+    parameters = dict(model.named_parameters())
+    held = HeldWeights(optimizer, parameters, pruned_places(start, parameters))
+    held.hold()
+    dynamic = DynamicSparsity("gradient", every=1)
+    evolution = Evolution(start, dynamic, held, seed=0, steps=9, folder=None)
+    evolution.begin({}, {})
+    model.weight.grad = torch.full((4, 4), float("nan"))
+    with pytest.raises(TrainingError, match="layer 'weight': gradients are not finite after"):
+        evolution(model, 1)
+
+
 def test_a_hook_sees_every_step_after_its_update(model, data):
     seen = []
 

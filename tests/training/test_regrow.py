@@ -50,6 +50,7 @@ def test_methods_have_the_published_settings():
     assert DYNAMICS["rigl-itop"] == DynamicSparsity("gradient", 4000, 0.5, 0.005, 1.0)
     assert DYNAMICS["rigl"] == DynamicSparsity("gradient", 100, 0.3, 0.0, 0.75)
     assert read_dynamic("itop") is DYNAMICS["itop"]
+    assert read_dynamic("rigl_itop") is DYNAMICS["rigl-itop"]
     assert read_dynamic(DYNAMICS["rigl"]) is DYNAMICS["rigl"]
 
 
