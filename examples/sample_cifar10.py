@@ -1,8 +1,8 @@
 """Choose the masks of a ResNet-20 for CIFAR-10 among those of many SNIP draws.
 
 Run `python examples/sample_cifar10.py --data folder:cifar10-images.tar.xz --out DIR`; any data that
-`masktopo` takes will do. Two cores take some six minutes, of which the ticket, from all images,
-takes two thirds. The run's folder can be trained from, and a run that was stopped goes on::
+`masktopo` takes will do. On one core it takes some five minutes, most of them for ticket 0, which
+sees all images. A run that was stopped goes on, and what was chosen can be trained::
 
     masktopo train --model resnet20 --data folder:... --masks DIR/run/chosen.masks --epochs 30
 """
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--batches", type=int, default=20)
     parser.add_argument("--pool", type=int, default=60)
     parser.add_argument("--batch-size", type=int, default=128)
-    parser.add_argument("--torch-threads", type=int, default=2)
+    parser.add_argument("--torch-threads", type=int, default=1)
     given = parser.parse_args(arguments)
 
     data = resolve_data(given.data)

@@ -22,6 +22,7 @@ _HOMES = {
     "load_wiring": "masktopo.graphs.wiring_file",
     "prune": "masktopo.pruning.prune",
     "pags": "masktopo.sampling.sampler",
+    "pags_shard": "masktopo.sampling.sampler",
     "PagsResult": "masktopo.sampling.result",
     "train": "masktopo.training.train",
     "train_many": "masktopo.training.train",
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from masktopo.report import TopologyReport as TopologyReport
     from masktopo.sampling.result import PagsResult as PagsResult
     from masktopo.sampling.sampler import pags as pags
+    from masktopo.sampling.sampler import pags_shard as pags_shard
     from masktopo.study.correlate import correlate as correlate
     from masktopo.training.after_training import prune_after_training as prune_after_training
     from masktopo.training.dynamic import DynamicSparsity as DynamicSparsity

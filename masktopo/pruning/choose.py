@@ -105,6 +105,9 @@ def _keep(
     """Keep the highest scores of every span among the weights that were kept so far."""
     chosen = np.zeros(problem.size, dtype=bool)
     for span, count in counts:
+        if kept[span].all():
+            chosen[span] = keep_highest(scores[span], count)
+            continue
         alive = np.flatnonzero(kept[span]) + span.start
         chosen[alive[keep_highest(scores[alive], count)]] = True
     return chosen
