@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import masktopo
-from masktopo.data import TensorData, resolve_data
+from masktopo.data import resolve_data
 from masktopo.errors import ArgumentError, DataError, MaskError, PruningError, RunError
 from masktopo.metrics.spectral import COORDINATES, coordinates
 from masktopo.pruning import prune
@@ -20,19 +20,6 @@ from masktopo.sampling.scoring import Scoring
 from masktopo.training import TrainConfig
 
 SETTINGS = {"density": 0.3, "samples": 6, "batches": 3, "batch_size": 8}
-
-
-@pytest.fixture(scope="module")
-def data():
-    generator = torch.Generator().manual_seed(1)
-    inputs = torch.randn((90, 12), generator=generator)
-    return TensorData(inputs, torch.arange(90) % 4, 4, "made up")
-
-
-@pytest.fixture(scope="module")
-def model():
-    torch.manual_seed(5)
-    return nn.Sequential(nn.Linear(12, 24), nn.ReLU(), nn.Linear(24, 16), nn.Linear(16, 4))
 
 
 def kept_by_draw(model, data, draw, method="snip", **options):
