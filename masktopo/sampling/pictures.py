@@ -54,7 +54,7 @@ def plot_scores(result: PagsResult, *, ax: "Axes | None" = None) -> "Axes":
     ax.set_xlabel("sample")
     ax.set_ylabel(f"{result.settings.score}, mean over layers")
     ax.set_title(f"PAGS of {result.settings.recipe.origin}")
-    ax.legend(frameon=False, fontsize="small")
+    ax.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
     return ax
 
 
