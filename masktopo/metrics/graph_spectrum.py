@@ -11,13 +11,14 @@ from masktopo.graphs.implicit import EdgeMap, ImplicitEdges
 from masktopo.graphs.multipartite import EdgeBlock, MultipartiteGraph
 from masktopo.graphs.simple import SimpleGraph
 from masktopo.kernels import symmetric
-from masktopo.metrics.top_eigenvalues import top_eigenvalues
+from masktopo.metrics.top_eigenvalues import run_together, search
 
 __all__ = ["GraphSpectrum", "graph_spectrum", "product_of_blocks", "product_of_graph"]
 
 Floats = NDArray[np.float64]
 
-Product = Callable[[Floats], Floats]
+Product = Callable[..., Sequence[Floats]]
+"""``(*vectors) -> products`` with the adjacency, new arrays, at most two at a time."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def graph_spectrum(product: Product, n: int, *, tolerance: float = 1e-6) -> Grap
     Parameters
     ----------
     product : callable
-        From a vector of length `n` to the adjacency times it.
+        From one or two vectors of length `n` to the adjacency times each.
     n : int
         Number of nodes.
     tolerance : float
@@ -55,40 +56,48 @@ def graph_spectrum(product: Product, n: int, *, tolerance: float = 1e-6) -> Grap
     Notes
     -----
     Some dozens of products for either, more where eigenvalues lie close: those of a network of
-    convolutions have neighbours at a relative distance of about one over its positions.
+    convolutions have neighbours at a relative distance of about one over its positions. Both are
+    searched in step, since a pair of products reads the matrix once.
 
     Examples
     --------
     >>> path = np.diag([1.0, 1.0], 1) + np.diag([1.0, 1.0], -1)
-    >>> found = graph_spectrum(lambda vector: path @ vector, 3)
+    >>> found = graph_spectrum(lambda *vectors: [path @ vector for vector in vectors], 3)
     >>> round(found.spectral_gap**2, 10), round(found.laplacian_radius, 10)
     (2.0, 3.0)
     """
     if n == 0:
         return GraphSpectrum(math.nan, math.nan, 0.0)
-    strengths, scratch = product(np.ones(n)), np.empty(n)
+    (strengths,), scratch = product(np.ones(n)), np.empty(n)
+    searches = [search(n, 1, tolerance=tolerance)]
+    if n > 1:
+        searches.append(search(n, 2, tolerance=tolerance))
 
-    def laplacian(vector: Floats) -> Floats:
-        found = product(vector)
-        return np.subtract(np.multiply(strengths, vector, out=scratch), found, out=found)
+    def multiply(asked: list[tuple[int, Floats]]) -> Sequence[Floats]:
+        products = product(*(vector for _, vector in asked))
+        for (place, vector), found in zip(asked, products, strict=True):
+            if place == 0:  # the Laplacian
+                np.subtract(np.multiply(strengths, vector, out=scratch), found, out=found)
+        return products
 
-    top = top_eigenvalues(laplacian, n, 1, tolerance=tolerance)
+    top, *pair = run_together(searches, multiply)
     radius = float(top.values[0])
-    if n == 1:
+    if not pair:
         return GraphSpectrum(math.nan, radius, top.residual)
-    pair = top_eigenvalues(product, n, 2, tolerance=tolerance)
-    gap = float(pair.values[0] - pair.values[1])
-    return GraphSpectrum(gap, radius, max(pair.residual, top.residual))
+    gap = float(pair[0].values[0] - pair[0].values[1])
+    return GraphSpectrum(gap, radius, max(pair[0].residual, top.residual))
 
 
 def product_of_graph(graph: SimpleGraph) -> Product:
     """Return the product with the weighted adjacency of a graph whose edges are listed."""
     weights = graph.weights
     assert weights is not None
+    matrix = graph.indptr, graph.indices, weights
 
-    def product(vector: Floats) -> Floats:
-        found = np.empty_like(vector)
-        symmetric.multiply(graph.indptr, graph.indices, weights, vector, found)
+    def product(*vectors: Floats) -> Sequence[Floats]:
+        found = [np.empty_like(vector) for vector in vectors]
+        multiply = symmetric.multiply if len(vectors) == 1 else symmetric.multiply_two
+        multiply(*matrix, *vectors, *found)
         return found
 
     return product
@@ -97,16 +106,20 @@ def product_of_graph(graph: SimpleGraph) -> Product:
 def product_of_blocks(graph: MultipartiteGraph, blocks: Sequence[EdgeBlock]) -> Product:
     """Return the product with the weighted adjacency of some blocks, no edge listed."""
 
-    def product(vector: Floats) -> Floats:
-        found = np.zeros_like(vector)
-        for block in blocks:
-            left, right = graph.span(block.source), graph.span(block.target)
-            ahead, back = _both_ways(block.edges, vector[left], vector[right])
-            found[right] += ahead
-            found[left] += back
-        return found
+    def product(*vectors: Floats) -> Sequence[Floats]:
+        return [_by_blocks(graph, blocks, vector) for vector in vectors]
 
     return product
+
+
+def _by_blocks(graph: MultipartiteGraph, blocks: Sequence[EdgeBlock], vector: Floats) -> Floats:
+    found = np.zeros_like(vector)
+    for block in blocks:
+        left, right = graph.span(block.source), graph.span(block.target)
+        ahead, back = _both_ways(block.edges, vector[left], vector[right])
+        found[right] += ahead
+        found[left] += back
+    return found
 
 
 def _both_ways(edges: EdgeMap, left: Floats, right: Floats) -> tuple[Floats, Floats]:

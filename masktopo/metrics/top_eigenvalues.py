@@ -1,6 +1,6 @@
 """The largest eigenvalues of a symmetric operator on long vectors, multiplicity respected."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ from scipy.linalg import eigh_tridiagonal
 
 from masktopo.kernels import basis as kernels
 
-__all__ = ["TopEigenvalues", "top_eigenvalues"]
+__all__ = ["Search", "TopEigenvalues", "run_together", "search", "top_eigenvalues"]
 
 Floats = NDArray[np.float64]
 
@@ -49,6 +49,10 @@ class TopEigenvalues:
 
     values: Floats
     residual: float
+
+
+Search = Generator[Floats, Floats, TopEigenvalues]
+"""A search yields vectors, and is sent the operator's products with them."""
 
 
 def top_eigenvalues(
@@ -94,9 +98,44 @@ def top_eigenvalues(
     >>> top_eigenvalues(lambda vector: vector * diagonal, 1000, 2).values.round(6)
     array([998., 998.])
     """
+    (found,) = run_together(
+        [search(n, count, tolerance=tolerance)], lambda asked: [multiply(v) for _, v in asked]
+    )
+    return found
+
+
+def run_together(
+    searches: Sequence[Search],
+    multiply: Callable[[list[tuple[int, Floats]]], Sequence[Floats]],
+) -> list[TopEigenvalues]:
+    """Run searches in step, so that products of one matrix with several vectors can be shared.
+
+    Parameters
+    ----------
+    searches : sequence of Search
+    multiply : callable
+        From pairs of a search's place and the vector that it asks for, to the products.
+    """
+    found: dict[int, TopEigenvalues] = {}
+    asked = [(place, next(each)) for place, each in enumerate(searches)]
+    while asked:
+        products, before, asked = multiply(asked), asked, []
+        for (place, _), product in zip(before, products, strict=True):
+            try:
+                asked.append((place, searches[place].send(product)))
+            except StopIteration as end:
+                found[place] = end.value
+    return [found[place] for place in range(len(searches))]
+
+
+def search(n: int, count: int, *, tolerance: float = 1e-6) -> Search:
+    """Search as `top_eigenvalues` does, asking for products."""
     if n <= DENSE:
-        matrix = np.array([multiply(unit) for unit in np.eye(n)])
-        return TopEigenvalues(np.linalg.eigvalsh(matrix)[::-1][:count].copy(), 0.0)
+        matrix = np.empty((n, n))
+        for row, unit in zip(matrix, np.eye(n), strict=True):
+            row[:] = yield unit
+        values = np.linalg.eigvalsh(matrix)[::-1][:count]
+        return TopEigenvalues(values.astype(np.float64), 0.0)
     found = np.empty((count, n))
     rng, memory, norm = np.random.default_rng(0), np.zeros(n), 0.0
     values, errors = np.empty((2, count))
@@ -104,10 +143,10 @@ def top_eigenvalues(
     rows = np.empty((min(most, MOST_STEPS, n), n), np.float32)
     for which in range(count):
         start = rng.standard_normal(n) / np.sqrt(n) + MEMORY * memory
-        space = _Krylov(multiply, rows, found[:which], tolerance, norm)
-        found[which], memory = space.top(start)
+        space = _Krylov(rows, found[:which], tolerance, norm)
+        found[which], memory = yield from space.top(start)
         norm = space.norm
-        product = multiply(found[which])
+        product = yield found[which]
         values[which] = found[which] @ product
         errors[which] = np.linalg.norm(product - values[which] * found[which])
     residual = float(errors.max() / norm) if norm else 0.0
@@ -118,21 +157,15 @@ class _Krylov:
     """Krylov spaces orthogonal to the eigenvectors found before, kept in `rows`."""
 
     def __init__(
-        self,
-        multiply: Callable[[Floats], Floats],
-        rows: NDArray[np.float32],
-        found: Floats,
-        tolerance: float,
-        norm: float,
+        self, rows: NDArray[np.float32], found: Floats, tolerance: float, norm: float
     ) -> None:
-        self.multiply, self.rows, self.found = multiply, rows, found
-        self.tolerance, self.norm = tolerance, norm
+        self.rows, self.found, self.tolerance, self.norm = rows, found, tolerance, norm
 
-    def top(self, start: Floats) -> tuple[Floats, Floats]:
+    def top(self, start: Floats) -> Generator[Floats, Floats, tuple[Floats, Floats]]:
         """Return the unit vector of the largest eigenvalue, and the one that came next to it."""
         steps, done = 0, False
         while not done:
-            weights, done = self._spanned(start)
+            weights, done = yield from self._spanned(start)
             steps += weights.shape[1]
             kernels.combine(
                 self.rows[: weights.shape[1]], weights, np.empty((len(weights), SCRATCH))
@@ -143,7 +176,7 @@ class _Krylov:
             done = done or steps >= MOST_STEPS
         return start, following
 
-    def _spanned(self, start: Floats) -> tuple[Floats, bool]:
+    def _spanned(self, start: Floats) -> Generator[Floats, Floats, tuple[Floats, bool]]:
         """Span a space; return its two best vectors as weights of the rows, and if it will do."""
         diagonal, beside = np.zeros((2, len(self.rows)))
         self._orthogonalise(start)
@@ -151,7 +184,7 @@ class _Krylov:
         carry, leaving = 0.0, float(np.linalg.norm(start))
         for size in range(1, len(self.rows) + 1):
             kernels.settle(row, leaving, self.rows[size - 1])
-            image = self.multiply(row)
+            image = yield row
             diagonal[size - 1] = kernels.recur(image, row, before, carry)
             leaving = kernels.leave(image, row, diagonal[size - 1])
             if len(self.found):

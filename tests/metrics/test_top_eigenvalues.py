@@ -9,7 +9,7 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 from masktopo.graphs.multipartite import multipartite
 from masktopo.graphs.simple import simple_graph
 from masktopo.metrics.graph_spectrum import graph_spectrum, product_of_graph
-from masktopo.metrics.top_eigenvalues import top_eigenvalues
+from masktopo.metrics.top_eigenvalues import run_together, search, top_eigenvalues
 from tests.naive.resnets import resnet
 
 seeds = st.integers(0, 2**32)
@@ -83,9 +83,9 @@ def test_a_network_matches_scipy():
     graph = simple_graph(multipartite(masks, wiring=wiring, encoding="unrolled"), weighted=True)
     product, n = product_of_graph(graph), graph.n_nodes
     found = graph_spectrum(product, n)
-    strengths = product(np.ones(n))
-    adjacency = LinearOperator((n, n), matvec=product, dtype=float)
-    laplacian = LinearOperator((n, n), matvec=lambda x: strengths * x - product(x), dtype=float)
+    (strengths,) = product(np.ones(n))
+    adjacency = LinearOperator((n, n), matvec=lambda x: product(x)[0], dtype=float)
+    laplacian = LinearOperator((n, n), matvec=lambda x: strengths * x - product(x)[0], dtype=float)
     start = np.random.default_rng(0).standard_normal(n)
     values = eigsh(adjacency, k=2, which="LA", v0=start, return_eigenvectors=False)
     radius = eigsh(laplacian, k=1, which="LA", v0=start, return_eigenvectors=False)[0]
@@ -94,10 +94,35 @@ def test_a_network_matches_scipy():
     assert found.laplacian_radius == pytest.approx(radius, rel=1e-6)
 
 
+def test_a_pair_of_products_is_two_products_to_the_bit():
+    masks, wiring = resnet(0.1, size=8, widths=(8, 16), blocks=1, seed=5)
+    graph = simple_graph(multipartite(masks, wiring=wiring, encoding="unrolled"), weighted=True)
+    product = product_of_graph(graph)
+    vectors = np.random.default_rng(0).standard_normal((2, graph.n_nodes))
+    for vector, found in zip(vectors, product(*vectors), strict=True):
+        np.testing.assert_array_equal(found, product(vector)[0])
+
+
+def test_searches_in_step_find_what_each_finds_alone():
+    rng = np.random.default_rng(3)
+    matrices = [np.diag(rng.random(n)) for n in (300, 70, 40)]
+    searches = [search(len(matrix), 2) for matrix in matrices]
+    asked_for = []
+
+    def multiply(asked):
+        asked_for.append([place for place, _ in asked])
+        return [matrices[place] @ vector for place, vector in asked]
+
+    for matrix, found in zip(matrices, run_together(searches, multiply), strict=True):
+        np.testing.assert_array_equal(found.values, top(matrix, 2))
+    assert asked_for[0] == [0, 1, 2]
+    assert len(asked_for[-1]) == 1
+
+
 def test_graphs_of_no_and_of_one_node():
-    nothing = graph_spectrum(lambda vector: vector, 0)
+    nothing = graph_spectrum(lambda *vectors: vectors, 0)
     assert math.isnan(nothing.spectral_gap)
     assert math.isnan(nothing.laplacian_radius)
-    alone = graph_spectrum(np.zeros_like, 1)
+    alone = graph_spectrum(lambda *vectors: [np.zeros(1) for _ in vectors], 1)
     assert math.isnan(alone.spectral_gap)
     assert alone.laplacian_radius == 0
