@@ -9,6 +9,18 @@ import torch
 import masktopo
 from masktopo import LayerMask, MaskSet
 from masktopo.errors import ArgumentError, MaskError
+from masktopo.kernels import (
+    balance,
+    compose,
+    convolve,
+    dense,
+    expansion,
+    paths,
+    rewire,
+    spectral,
+    unroll,
+    walks,
+)
 from masktopo.metrics.registry import FAMILIES
 from tests.naive import spectral as naive
 
@@ -205,5 +217,11 @@ def test_plot_draws_every_coordinate_on_the_given_axis():
         masktopo.analyze(small_network(), metrics="density").plot()
 
 
-def test_warmup_runs():
+def test_warmup_compiles_what_the_first_calls_need():
     masktopo.warmup(progress=False)
+    needed = [
+        *(spectral.class_spectra, dense.multiply_weights, expansion.enumerate_cuts),
+        *(unroll.fill_unrolled, compose.count_product, convolve.push_runs, paths.push_forward),
+        *(walks.biased_walks, balance.greedy_order, rewire.swap_edges),
+    ]
+    assert [kernel.__name__ for kernel in needed if not kernel.signatures] == []
