@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit test-nojit fuzz bench examples lock clean
+.PHONY: help demo test lint types unit test-nojit architectures fuzz bench examples lock clean
 
 help: ## print the targets
 	@echo "masktopo: make TARGET"
@@ -40,6 +40,9 @@ test-nojit: $(STAMP) ## kernel tests in plain Python
 	  tests/graphs tests/kernels/test_paths.py tests/metrics/test_pairs.py \
 	  tests/metrics/test_patterns.py tests/metrics/test_dense_layers.py \
 	  tests/pruning/test_phew.py tests/pruning/test_npb.py
+
+architectures: $(STAMP) ## graphs of a thousand random architectures against their Jacobians
+	MASKTOPO_ARCHITECTURES=1000 $(BIN)/python -m pytest -n 2 tests/graphs/test_tracing_jacobian.py
 
 fuzz: $(STAMP) ## five minutes of mutated files of every format (Linux); SECONDS=3600 for longer
 	$(BIN)/python -m tests.masks.fuzz --seconds $(or $(SECONDS),300)

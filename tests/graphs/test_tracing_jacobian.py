@@ -1,5 +1,7 @@
 """Graphs of traced models against Jacobians, on random architectures of every operation."""
 
+import os
+
 import pytest
 import torch
 
@@ -11,7 +13,9 @@ from tests.naive.exported import exported
 from tests.naive.graph_blocks import assert_blocks, assert_log10, assert_sets, mask_set
 from tests.naive.jacobian import oracle_of, total
 
-SEEDS = 208
+SEEDS = int(os.environ.get("MASKTOPO_ARCHITECTURES", "128"))
+"""The first 121 have every operation; `make architectures` draws more."""
+
 CHUNK = 8
 
 
