@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit test-nojit architectures fuzz bench examples lock clean
+.PHONY: help demo test lint types unit test-nojit architectures fuzz bench examples cifar10 lock clean
 
 help: ## print the targets
 	@echo "masktopo: make TARGET"
@@ -55,6 +55,9 @@ examples: $(STAMP) ## run the examples on the embedded data, into demo/examples/
 	$(BIN)/python examples/trace_network.py --out demo/examples
 	$(BIN)/python examples/choose_masks.py --out demo/examples
 	$(BIN)/python examples/plot_correlations.py --out demo/examples
+
+cifar10: $(STAMP) ## sample masks of a ResNet-20; DATA=folder:PATH names the images
+	$(BIN)/python examples/sample_cifar10.py --data '$(DATA)' --out demo/cifar10
 
 lock: ## write constraints.txt anew, from the newest versions that pyproject.toml allows
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock

@@ -96,7 +96,7 @@ def test_every_example_is_run_by_make():
 
 def test_masks_of_a_resnet_are_sampled_in_miniature(sample_cifar10, tmp_path, capsys):
     sizes = ["--samples", "3", "--batches", "2", "--pool", "3", "--batch-size", "16"]
-    data = ["--data", "synthetic:3x8x8:10", "--torch-threads", "1"]
+    data = ["--data", "synthetic:3x8x8:10"]
     sample_cifar10.main([*data, *sizes, "--out", str(tmp_path)])
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == ["candidates.png", "run", "valid-layers.csv"]
