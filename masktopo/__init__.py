@@ -32,6 +32,8 @@ _HOMES = {
     "DynamicSparsity": "masktopo.training.dynamic",
     "Ticket": "masktopo.training.ticket",
     "TrainingResult": "masktopo.training.result",
+    "Monitor": "masktopo.monitor.monitor",
+    "MonitorSettings": "masktopo.monitor.settings",
     "correlate": "masktopo.study.correlate",
     "warmup": "masktopo._warmup",
     "MasktopoError": "masktopo.errors",
@@ -52,6 +54,8 @@ if TYPE_CHECKING:
     from masktopo.masks.load import load_masks as load_masks
     from masktopo.masks.maskset import MaskSet as MaskSet
     from masktopo.metrics.nulls import null_scores as null_scores
+    from masktopo.monitor.monitor import Monitor as Monitor
+    from masktopo.monitor.settings import MonitorSettings as MonitorSettings
     from masktopo.pruning.prune import prune as prune
     from masktopo.report import TopologyReport as TopologyReport
     from masktopo.sampling.result import PagsResult as PagsResult

@@ -25,6 +25,7 @@ LAYERS = (
     ("graphs",),
     ("metrics",),
     ("report", "page", "pictures", "layerwise", "analysis", "comparison"),
+    ("monitor",),
     ("data",),
     ("networks",),
     ("pruning",),

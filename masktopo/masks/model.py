@@ -1,6 +1,6 @@
 """The masks of a model, and a model under masks."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -27,7 +27,7 @@ from masktopo.masks.slots import (
 )
 from masktopo.masks.ties import merge_ties
 
-__all__ = ["LayerSlot", "apply_masks", "layer_slots", "masks_of_module"]
+__all__ = ["LayerSlot", "apply_masks", "layer_slots", "masks_of_module", "masks_of_slots"]
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -84,15 +84,19 @@ def masks_of_module(module: nn.Module) -> MaskSet:
     [('0', 'conv2d', 3, 'dense')]
     """
     network = unwrapped(module)
-    source = type(network).__name__
+    return masks_of_slots(layer_slots(network), source=type(network).__name__)
+
+
+def masks_of_slots(slots: "Iterable[LayerSlot]", *, source: str) -> MaskSet:
+    """Make the masks of what `layer_slots` found in a network; see `masks_of_module`."""
     try:
-        return MaskSet(merge_ties(_layers(network)), source=source)
+        return MaskSet(merge_ties(_layers(slots)), source=source)
     except MaskError as error:
         raise MaskError(f"{source}: {error}") from error
 
 
-def _layers(network: nn.Module) -> Iterator[tuple[LayerMask, Hashable]]:
-    for found in layer_slots(network):
+def _layers(slots: "Iterable[LayerSlot]") -> Iterator[tuple[LayerMask, Hashable]]:
+    for found in slots:
         yield _layer(found), id(stored(found.slot))
 
 
