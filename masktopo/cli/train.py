@@ -17,7 +17,8 @@ TICKETS = ("imp", "after-training", "early-bird")
 
 TAKES = {
     "one network": ("masks",),
-    "--dst": ("masks", "density", "every"),
+    "--monitor": ("masks", "monitor", "every"),
+    "--dst": ("masks", "density", "monitor", "every"),
     "imp": ("density", "rounds", "rewind_steps"),
     "after-training": ("density",),
     "early-bird": ("density",),
@@ -38,7 +39,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--density", type=float, help="share kept, of a ticket or of --dst without --masks (0.01)"
     )
-    parser.add_argument("--every", type=int, help="steps between updates of --dst")
+    parser.add_argument(
+        "--monitor", metavar="METRICS", help="measure on the way, comma-separated, into --out"
+    )
+    parser.add_argument(
+        "--every",
+        type=int,
+        help="steps between updates of --dst, and between snapshots of --monitor (100)",
+    )
     parser.add_argument("--rounds", type=int, help="rounds of --imp; default: 20 %% pruned in each")
     parser.add_argument("--rewind-steps", type=int, help="step to which --imp rewinds (default 0)")
     parser.add_argument("--epochs", type=int, default=250, help="of every training, default 250")
@@ -69,8 +77,10 @@ def run(arguments: argparse.Namespace) -> None:
     from masktopo.training.train import train
 
     masks = given.pop("masks", None)
-    dynamic = _dynamic(arguments.dst, given.pop("every", None))
-    result = train(model, masks, data, dynamic=dynamic, **given, **shared)
+    every = given.pop("every", None)
+    dynamic = _dynamic(arguments.dst, every)
+    monitor = _monitor(given.pop("monitor", None), every)
+    result = train(model, masks, data, dynamic=dynamic, monitor=monitor, **given, **shared)
     changed = "" if dynamic is None else f", explored {result.explored:.2%} of the weights"
     print(f"test accuracy {result.test_accuracy:.4f} (best epoch {result.best_epoch}){changed}")
 
@@ -84,13 +94,16 @@ def describe(ticket: "Ticket") -> str:
 
 def _given(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the options that the kind of training takes; others are an error where given."""
-    kind = arguments.ticket or ("--dst" if arguments.dst else "one network")
+    kind = arguments.ticket or ("--dst" if arguments.dst else None)
+    kind = kind or ("--monitor" if arguments.monitor else "one network")
     every = {name for names in TAKES.values() for name in names}
     given = {name: getattr(arguments, name) for name in sorted(every)}
     given = {name: value for name, value in given.items() if value is not None}
     others = [f"--{name.replace('_', '-')}" for name in given if name not in TAKES[kind]]
     if others:
         raise ArgumentError(f"training {kind} does not take {', '.join(others)}")
+    if "monitor" in given and arguments.out is None:
+        raise ArgumentError("--monitor needs a folder for what it measures: --out")
     if kind in ("after-training", "early-bird") and "density" not in given:
         raise ArgumentError(f"--ticket {kind} needs a --density")
     return given
@@ -118,3 +131,13 @@ def _dynamic(method: str | None, every: int | None) -> Any:
 
     dynamic = read_dynamic(method)
     return dynamic if every is None or dynamic is None else replace(dynamic, every=every)
+
+
+def _monitor(metrics: str | None, every: int | None) -> Any:
+    """Return the settings of a monitor of the metrics that are listed."""
+    if metrics is None:
+        return None
+    from masktopo.monitor import MonitorSettings
+
+    names = metrics.split(",")
+    return MonitorSettings(names) if every is None else MonitorSettings(names, every)

@@ -1,6 +1,7 @@
 """All epochs of one run: the schedule, the mask hook and the choice of the best epoch."""
 
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tqdm import tqdm
 from masktopo.data.splits import DataSplits
 from masktopo.data.torch_random import fenced_torch_rng
 from masktopo.masks.maskset import MaskSet
+from masktopo.monitor import MonitorSettings
 from masktopo.training.checkpoint import Checkpoint, advance, resume, save_checkpoint
 from masktopo.training.config import TrainConfig
 from masktopo.training.dynamic import DynamicSparsity
@@ -28,6 +30,7 @@ from masktopo.training.loop import (
 from masktopo.training.masked import HeldWeights, pruned_places
 from masktopo.training.optimizer import make_optimizer, repeatable_algorithms
 from masktopo.training.step import make_step, memory_format
+from masktopo.training.watch import watch_run
 
 __all__ = ["Fitted", "fit"]
 
@@ -48,6 +51,8 @@ class Fitted:
         A row an epoch, as in `TrainingResult`.
     masks : MaskSet or None
         The masks of these weights; without dynamic sparse training, those that were given.
+    topology : pandas.DataFrame or None
+        The history of the monitor, where there was one.
     """
 
     state_dict: dict[str, torch.Tensor]
@@ -55,6 +60,7 @@ class Fitted:
     validation_accuracy: float
     history: pd.DataFrame
     masks: MaskSet | None
+    topology: pd.DataFrame | None
 
 
 def fit(
@@ -67,6 +73,7 @@ def fit(
     device: torch.device,
     dynamic: DynamicSparsity | None = None,
     folder: Path | None = None,
+    monitor: MonitorSettings | None = None,
     after_step: AfterStep | None = None,
     progress: bool = False,
 ) -> Fitted:
@@ -89,8 +96,11 @@ def fit(
     dynamic : DynamicSparsity, optional
         How masks change; they stay as they are by default.
     folder : Path, optional
-        Folder for the state after every epoch and for the masks of every update. If a state is
-        there, training goes on from it; a run that was stopped so ends as one that was not.
+        Folder for the state after every epoch, for the masks of every update and for what is
+        monitored. If a state is there, training goes on from it; a run that was stopped so ends
+        as one that was not.
+    monitor : MonitorSettings, optional
+        What is measured on the way.
     after_step : callable, optional
         See `train`; called after the masks were updated.
     progress : bool
@@ -114,18 +124,22 @@ def fit(
     held = HeldWeights(optimizer, parameters, pruned_places(masks, parameters))
     steps = config.epochs * steps_per_epoch(len(training), config.batch_size)
     evolution = _evolution(masks, dynamic, held, seed, steps, folder)
-    hooks = [hook for hook in (evolution, after_step) if hook is not None]
+    watch = watch_run(monitor, model, masks, held, folder)
+    hooks = [hook for hook in (evolution, watch, after_step) if hook is not None]
     checkpoint = None if folder is None else folder / CHECKPOINT_FILE
     with (
         fenced_torch_rng(device),
         repeatable_algorithms(),
         held.hold(),
+        nullcontext() if watch is None else watch.monitor,
         tqdm(total=config.epochs, unit="epoch", disable=not progress) as bar,
     ):
         check_model_fits(model, training)
         last = resume(model, optimizer, checkpoint)
         if evolution is not None:
             evolution.begin(last.kept, last.explored)
+        if watch is not None:
+            watch.begin(len(last.rows) * steps // config.epochs)
         bar.update(len(last.rows))
         step = make_step(model, optimizer, training, config)
         for epoch in range(len(last.rows) + 1, config.epochs + 1):
@@ -150,6 +164,8 @@ def fit(
                 row["explored"] = evolution.explored_ratio
             masked = ({}, {}) if evolution is None else evolution.state()
             last = advance(last, model, optimizer, row, *masked)
+            if watch is not None:
+                watch.save()
             if checkpoint is not None:
                 save_checkpoint(last, checkpoint)
             bar.set_postfix(_shown(row, masks))
@@ -161,6 +177,7 @@ def fit(
         last.validation_accuracy,
         pd.DataFrame(last.rows),
         _best_masks(masks, last),
+        None if watch is None else watch.history(),
     )
 
 

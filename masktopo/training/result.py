@@ -19,6 +19,7 @@ from masktopo.training.folder import (
     HISTORY_FILE,
     MASKS_FILE,
     RESULT_FILE,
+    TOPOLOGY_FILE,
     WEIGHTS_FILE,
     read_json,
     read_run,
@@ -27,6 +28,7 @@ from masktopo.training.folder import (
 )
 from masktopo.training.identity import RunIdentity
 from masktopo.training.masked import check_pruned_are_zero, pruned_places
+from masktopo.training.topology import read_topology, write_topology
 
 __all__ = ["TrainingResult", "read_history", "read_weights", "write_weights"]
 
@@ -55,6 +57,8 @@ class TrainingResult:
         The masks of these weights, without weights; None after dense training.
     run : RunIdentity
         Configuration, seed and digests of what was trained on what.
+    topology : pandas.DataFrame or None
+        The history of the run's monitor, as `masktopo.Monitor` has it; None where there was none.
     """
 
     test_accuracy: float
@@ -64,6 +68,7 @@ class TrainingResult:
     state_dict: dict[str, torch.Tensor]
     masks: MaskSet | None
     run: RunIdentity
+    topology: pd.DataFrame | None = None
 
     @property
     def config(self) -> TrainConfig:
@@ -84,7 +89,7 @@ class TrainingResult:
         )
 
     def save(self, folder: str | PathLike[str]) -> None:
-        """Write ``config.json``, masks, ``history.csv``, ``best.pt`` and, last, ``result.json``.
+        """Write ``config.json``, masks, histories, ``best.pt`` and, last, ``result.json``.
 
         Every file is replaced only when its new content is complete. ``best.pt`` is a plain
         state dict.
@@ -105,6 +110,8 @@ class TrainingResult:
             self.masks.save(target / MASKS_FILE)
         with atomic_write(target / HISTORY_FILE) as file:
             file.write(self.history.to_csv(index=False).encode())
+        if self.topology is not None:
+            write_topology(self.topology, target / TOPOLOGY_FILE)
         write_weights(self.state_dict, target / WEIGHTS_FILE)
         write_json(target / RESULT_FILE, self._figures())
 
@@ -130,6 +137,7 @@ class TrainingResult:
             state, pruned_places(masks, state), when=f"in {source / WEIGHTS_FILE}"
         )
         history = read_history(source / HISTORY_FILE, run)
+        topology = source / TOPOLOGY_FILE
         try:
             return cls(
                 figures["test_accuracy"],
@@ -139,6 +147,7 @@ class TrainingResult:
                 state,
                 masks,
                 run,
+                read_topology(topology) if topology.exists() else None,
             )
         except KeyError as error:
             raise RunError(f"{source / RESULT_FILE} lacks {error}") from error

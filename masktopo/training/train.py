@@ -1,6 +1,6 @@
 """Training a network under its masks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from torch import nn
 
 from masktopo._random import Rng, root_seed
 from masktopo.data.resolve import resolve_data
+from masktopo.monitor.settings import MonitorSettings, read_monitor
 from masktopo.training.config import TrainConfig
 from masktopo.training.dynamic import DynamicSparsity
 from masktopo.training.environment import describe_environment
@@ -25,6 +26,7 @@ from masktopo.training.identity import identify_run
 from masktopo.training.loop import AfterStep, accuracy, steps_per_epoch
 from masktopo.training.result import TrainingResult
 from masktopo.training.start import read_settings, start_masks, start_network, training_device
+from masktopo.training.watch import claim_monitor
 
 __all__ = ["train", "train_many"]
 
@@ -43,6 +45,7 @@ def train(
     config: TrainConfig | None = None,
     dynamic: str | DynamicSparsity | None = None,
     density: float | None = None,
+    monitor: str | Iterable[str] | MonitorSettings | None = None,
     after_step: AfterStep | None = None,
     progress: bool = False,
     **changes: Any,
@@ -86,6 +89,10 @@ def train(
         gets a mask file with weights at the start and after every update.
     density : float, optional
         Of the random start masks of a dynamic run without `masks`; 0.01 by default.
+    monitor : str, iterable of str or MonitorSettings, optional
+        Metrics that a `masktopo.Monitor` measures at the start and every 100 steps, or settings
+        of one's own; under masks, of their layers. In `out`, ``topology.csv`` gets its history,
+        which a resumed run completes.
     after_step : callable, optional
         ``(network, step) -> None``, called after every step with the network in training and the
         number of steps taken; it may look but not touch. A resumed run goes on counting where it
@@ -98,7 +105,7 @@ def train(
     Returns
     -------
     TrainingResult
-        Test accuracy, history and the best weights.
+        Test accuracy, history, the best weights, and what the monitor measured.
 
     Raises
     ------
@@ -109,7 +116,7 @@ def train(
     TrainingError
         If the loss is not finite, or a pruned weight is not 0 where weights are saved.
     RunError
-        If `out` belongs to a run of another configuration, or is damaged.
+        If `out` belongs to a run of another configuration or monitor, or is damaged.
     ArgumentError
         If an option is unknown or out of its range, or `initial` is not the model's.
 
@@ -135,6 +142,13 @@ def train(
     >>> result.masks.nnz == round(0.1 * result.masks.size), result.explored > 0.1
     (True, True)
 
+    Its topology on the way:
+
+    >>> settings = masktopo.MonitorSettings("mu_hat", every=5)
+    >>> result = masktopo.train(model, result.masks, "digits", epochs=1, monitor=settings)
+    >>> result.topology["step"].unique().tolist()
+    [0, 5, 10]
+
     References
     ----------
     D. Hoang et al., *Don't just prune by magnitude! Your mask topology is a secret weapon*,
@@ -149,6 +163,7 @@ def train(
     seed = root_seed(rng)
     per_epoch = steps_per_epoch(len(splits.training_part), settings.batch_size)
     moving = read_settings(dynamic, settings, settings.epochs * per_epoch, stacklevel=2)
+    watched = read_monitor(monitor)
     chosen = start_masks(model, masks, moving, density, seed)
     network = start_network(model, initial, chosen)
     run = identify_run(network, chosen, splits, settings, seed, moving)
@@ -156,6 +171,7 @@ def train(
     folder = None if out is None else Path(out)
     if folder is not None:
         claim_folder(folder, run)
+        claim_monitor(folder, watched)
         if is_finished(folder):
             return TrainingResult.load(folder)
         write_json(folder / ENVIRONMENT_FILE, describe_environment(place))
@@ -168,6 +184,7 @@ def train(
         device=place,
         dynamic=moving,
         folder=folder,
+        monitor=watched,
         after_step=after_step,
         progress=progress,
     )
@@ -179,6 +196,7 @@ def train(
         fitted.state_dict,
         fitted.masks,
         run,
+        fitted.topology,
     )
     if folder is not None:
         result.save(folder)

@@ -22,6 +22,20 @@ def test_masks_change_by_the_method_that_is_named(tmp_path, capsys):
     assert "explored" in capsys.readouterr().out
 
 
+def test_the_topology_is_monitored_into_the_runs_folder(tmp_path, capsys):
+    watched = ["--monitor", "density,mu_hat", "--every", "4"]
+    assert main([*SHARED, *watched, "-o", str(tmp_path / "dense")]) == 0
+    topology = TrainingResult.load(tmp_path / "dense").topology
+    assert topology["step"].unique().tolist() == [0, 4, 8]
+    assert {"density", "mu_hat"} < set(topology)
+    dynamic = ["--dst", "itop", "--density", "0.2", "-o", str(tmp_path / "itop")]
+    assert main([*SHARED, *watched, *dynamic]) == 0
+    run = TrainingResult.load(tmp_path / "itop")
+    assert (run.topology["step"].unique().tolist(), run.run.dynamic.every) == ([0, 4, 8], 4)
+    assert main([*SHARED, "--monitor", "density", "-o", str(tmp_path / "dense")]) == 2
+    assert "monitored with metrics=['density', 'mu_hat'], every=4" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "runs"),
     [
@@ -47,6 +61,9 @@ def test_tickets_are_found_and_tabulated(tmp_path, capsys, options, runs, monkey
     ("options", "message"),
     [
         (["--density", "0.1"], "training one network does not take --density"),
+        (["--every", "5"], "training one network does not take --every"),
+        (["--imp", "--monitor", "imdb"], "training imp does not take --monitor"),
+        (["--monitor", "imdb"], "--monitor needs a folder for what it measures: --out"),
         (["--dst", "itop", "--rounds", "2"], "training --dst does not take --rounds"),
         (["--imp", "--masks", "x", "--every", "3"], "training imp does not take --every, --masks"),
         (["--ticket", "early-bird"], "--ticket early-bird needs a --density"),
