@@ -80,9 +80,9 @@ def choose(problem: Problem, draw: Draw, pool: GradientPool | None = None) -> Ch
     PruningError
         If the loss or a score is not finite, or the data has too few samples for the draw.
     """
-    dense = private_copy(problem.network, problem.layers)
+    dense = problem.network  # every round scores a copy
     if draw.noise == WEIGHT_NOISE:
-        _shake_weights(dense, problem, draw)
+        dense = _shaken(problem, draw)
     kept = np.ones(problem.size, dtype=bool)
     pooled = None if pool is None or draw.pool is None else pool.summed(_of_pool(draw))
     scores, rounds = np.empty(problem.size), np.zeros(problem.size, dtype=np.int32)
@@ -179,13 +179,15 @@ def _of_pool(draw: Draw) -> NDArray[np.int64]:
     return stream(draw.seed, draw.index, _BATCHES).permutation(draw.pool)[: draw.batches]
 
 
-def _shake_weights(network: nn.Module, problem: Problem, draw: Draw) -> None:
-    """Add normal noise of each layer's own standard deviation to its weights, in place."""
+def _shaken(problem: Problem, draw: Draw) -> nn.Module:
+    """Copy the network, with normal noise of each layer's own standard deviation in its weights."""
+    network = private_copy(problem.network, problem.layers)
     generator = stream(draw.seed, draw.index, _NOISE)
     with torch.no_grad():
         for weight in layer_weights(network, problem.layers):
             noise = torch.from_numpy(generator.standard_normal(tuple(weight.shape)))
             weight.add_(noise.to(weight) * weight.std(correction=0))
+    return network
 
 
 def _check_finite(problem: Problem, scores: NDArray[np.float64]) -> None:
