@@ -93,25 +93,25 @@ def resume(model: nn.Module, optimizer: torch.optim.Optimizer, path: Path | None
 
 def advance(
     last: Checkpoint,
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
+    state: dict[str, torch.Tensor],
+    optimizer: dict[str, Any],
     row: dict[str, float],
-    kept: dict[str, torch.Tensor],
-    explored: dict[str, torch.Tensor],
+    kept: dict[str, torch.Tensor] | None = None,
+    explored: dict[str, torch.Tensor] | None = None,
 ) -> Checkpoint:
     """Return the state after an epoch; the earliest of equally good epochs stays the best.
 
-    Model and optimiser are those after the epoch, `row` is its line of the history; the rest is
-    as in `Checkpoint`.
+    `state` is a copy of the model's and `optimizer` the optimiser's own after the epoch, `row` is
+    its line of the history; the rest is as in `Checkpoint`.
     """
-    state = copied(model.state_dict())
+    kept, explored = kept or {}, explored or {}
     best = last.best_state_dict, last.best_epoch, last.validation_accuracy
     best_kept = last.best_kept
     if row["validation_accuracy"] > last.validation_accuracy:
         best = state, int(row["epoch"]), row["validation_accuracy"]
         best_kept = kept
     rows = [*last.rows, row]
-    return Checkpoint(state, optimizer.state_dict(), *best, rows, kept, best_kept, explored)
+    return Checkpoint(state, optimizer, *best, rows, kept, best_kept, explored)
 
 
 def copied(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

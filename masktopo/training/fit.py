@@ -14,7 +14,7 @@ from masktopo.data.splits import DataSplits
 from masktopo.data.torch_random import fenced_torch_rng
 from masktopo.masks.maskset import MaskSet
 from masktopo.monitor import MonitorSettings
-from masktopo.training.checkpoint import Checkpoint, advance, resume, save_checkpoint
+from masktopo.training.checkpoint import Checkpoint, advance, copied, resume, save_checkpoint
 from masktopo.training.config import TrainConfig
 from masktopo.training.dynamic import DynamicSparsity
 from masktopo.training.evolution import Evolution, masks_from
@@ -32,7 +32,7 @@ from masktopo.training.optimizer import make_optimizer, repeatable_algorithms
 from masktopo.training.step import make_step, memory_format
 from masktopo.training.watch import watch_run
 
-__all__ = ["Fitted", "fit"]
+__all__ = ["Fitted", "epoch_row", "fit"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,13 +157,13 @@ def fit(
             trained = time.perf_counter()
             validated = accuracy(model, validation)
             held.check(f"after epoch {epoch}")
-            row = _row(epoch, config, figures, validated)
-            row["seconds"] = time.perf_counter() - begun
-            row["images_per_second"] = len(training) / (trained - begun)
+            seconds, speed = time.perf_counter() - begun, len(training) / (trained - begun)
+            row = epoch_row(epoch, config, figures, validated, seconds, speed)
             if evolution is not None:
                 row["explored"] = evolution.explored_ratio
             masked = ({}, {}) if evolution is None else evolution.state()
-            last = advance(last, model, optimizer, row, *masked)
+            state = copied(model.state_dict()), optimizer.state_dict()
+            last = advance(last, *state, row, *masked)
             if watch is not None:
                 watch.save()
             if checkpoint is not None:
@@ -210,14 +210,21 @@ def _shown(row: dict[str, float], masks: MaskSet | None) -> dict[str, str]:
     return shown if masks is None else {**shown, "nnz": f"{masks.nnz:,}"}
 
 
-def _row(
-    epoch: int, config: TrainConfig, figures: EpochFigures, validated: float
+def epoch_row(
+    epoch: int,
+    config: TrainConfig,
+    figures: EpochFigures,
+    validated: float,
+    seconds: float,
+    images_per_second: float,
 ) -> dict[str, float]:
-    """Return one row of the history, but for the times."""
+    """Return one row of the history; see `TrainingResult`."""
     return {
         "epoch": epoch,
         "loss": figures.loss,
         "train_accuracy": figures.accuracy,
         "validation_accuracy": validated,
         "learning_rate": config.rate_at(epoch),
+        "seconds": seconds,
+        "images_per_second": images_per_second,
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 import torch
 from torch import nn
@@ -16,10 +17,12 @@ from masktopo.training.step import Step, make_step
 __all__ = [
     "AfterStep",
     "EpochFigures",
+    "accuracies",
     "accuracy",
     "check_model_fits",
     "steps_per_epoch",
     "train_epoch",
+    "train_epoch_of_all",
 ]
 
 AfterStep = Callable[[nn.Module, int], None]
@@ -89,6 +92,23 @@ def train_epoch(
     TrainingError
         If the loss is not finite.
     """
+    return train_epoch_of_all(
+        model, optimizer, data, config, seed=seed, epoch=epoch, step=step, after_step=after_step
+    )[0]
+
+
+def train_epoch_of_all(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    data: TensorData,
+    config: TrainConfig,
+    *,
+    seed: int,
+    epoch: int,
+    step: Step | None = None,
+    after_step: Sequence[AfterStep] = (),
+) -> list[EpochFigures]:
+    """Train as `train_epoch` does, and return the figures of every member of a stack."""
     for group in optimizer.param_groups:
         group["lr"] = config.rate_at(epoch)
     reseed_torch(seed, _MODEL, epoch, device=data.inputs.device)
@@ -103,13 +123,18 @@ def train_epoch(
         for act in after_step:
             act(model, count)
     # Read once an epoch: a read waits for the device.
-    mean_loss = float(torch.stack(losses).cpu().double().sum()) / len(data)
-    if not torch.isfinite(torch.tensor(mean_loss)):
-        raise TrainingError(
-            f"the loss is {mean_loss} in epoch {epoch} of {config.epochs}, at learning rate "
-            f"{config.rate_at(epoch):g}; a lower learning_rate may help"
-        )
-    return EpochFigures(mean_loss, int(torch.stack(hits).sum()) / len(data))
+    mean_losses = (torch.stack(losses).cpu().double().sum(dim=0) / len(data)).reshape(-1).tolist()
+    for mean_loss in mean_losses:
+        if not isfinite(mean_loss):
+            raise TrainingError(
+                f"the loss is {mean_loss} in epoch {epoch} of {config.epochs}, at learning rate "
+                f"{config.rate_at(epoch):g}; a lower learning_rate may help"
+            )
+    right = torch.stack(hits).sum(dim=0).reshape(-1).tolist()
+    return [
+        EpochFigures(mean_loss, count / len(data))
+        for mean_loss, count in zip(mean_losses, right, strict=True)
+    ]
 
 
 def steps_per_epoch(count: int, size: int) -> int:
@@ -124,20 +149,26 @@ def steps_per_epoch(count: int, size: int) -> int:
     return full + (left > (1 if full else 0))
 
 
-@torch.no_grad()
 def accuracy(model: nn.Module, data: TensorData) -> float:
     """Return the part of `data` that `model`, put into evaluation mode, classifies rightly.
 
     Of equal logits the first counts as the answer.
     """
+    return accuracies(model, data)[0]
+
+
+@torch.no_grad()
+def accuracies(model: nn.Module, data: TensorData) -> list[float]:
+    """Return the `accuracy` of every member of a stack; of a model alone, one."""
     model.eval()
     hits = [
-        (model(data.normalised(inputs)).argmax(dim=1) == labels).sum()
+        (model(data.normalised(inputs)).argmax(dim=-1) == labels).sum(dim=-1)
         for inputs, labels in zip(
             data.inputs.split(_EVALUATION_BATCH), data.labels.split(_EVALUATION_BATCH), strict=True
         )
     ]
-    return int(torch.stack(hits).sum()) / len(data)
+    right = torch.stack(hits).sum(dim=0).reshape(-1).tolist()
+    return [count / len(data) for count in right]
 
 
 @torch.no_grad()

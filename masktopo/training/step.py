@@ -15,8 +15,8 @@ __all__ = ["Step", "computes_in_bfloat16", "make_step", "memory_format"]
 
 Step = Callable[[torch.Tensor, torch.Tensor | None], tuple[torch.Tensor, torch.Tensor]]
 """``(chosen, draws) -> (loss, hits)``: places of the samples and the augmentation's draws, both on
-the device of the data, to the mean loss and the number of right answers before the step. Nothing
-is read back from the device."""
+the device of the data, to the mean loss and the number of right answers before the step; of a
+stack, to those of every member. Nothing is read back from the device."""
 
 _WARM_UP = 3
 
@@ -81,12 +81,21 @@ def _plain_step(
             device.type, dtype=torch.bfloat16, enabled=in_bfloat16, cache_enabled=False
         ):
             logits = forward(inputs)
-            loss = cross_entropy(logits, labels)
-        loss.backward()
+            loss = _mean_loss(logits, labels)
+        # Members of a stack share no weights, so each descends its own loss.
+        loss.sum().backward()
         optimizer.step()
-        return loss.detach(), (logits.detach().argmax(dim=1) == labels).sum()
+        return loss.detach(), (logits.detach().argmax(dim=-1) == labels).sum(dim=-1)
 
     return step
+
+
+def _mean_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Return the mean loss over the samples, of a stack (members, samples, classes) for each."""
+    if logits.ndim == 2:
+        return cross_entropy(logits, labels)
+    losses = cross_entropy(logits.flatten(0, 1), labels.repeat(len(logits)), reduction="none")
+    return losses.view(-1, len(labels)).mean(dim=1)
 
 
 def _by_size(size: int, step: Step, *, otherwise: Step) -> Step:
