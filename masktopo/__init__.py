@@ -25,7 +25,7 @@ _HOMES = {
     "pags_shard": "masktopo.sampling.sampler",
     "PagsResult": "masktopo.sampling.result",
     "train": "masktopo.training.train",
-    "train_many": "masktopo.training.train",
+    "train_many": "masktopo.training.many",
     "early_bird": "masktopo.training.early_bird",
     "lottery_ticket": "masktopo.training.lottery",
     "prune_after_training": "masktopo.training.after_training",
@@ -66,10 +66,10 @@ if TYPE_CHECKING:
     from masktopo.training.dynamic import DynamicSparsity as DynamicSparsity
     from masktopo.training.early_bird import early_bird as early_bird
     from masktopo.training.lottery import lottery_ticket as lottery_ticket
+    from masktopo.training.many import train_many as train_many
     from masktopo.training.result import TrainingResult as TrainingResult
     from masktopo.training.ticket import Ticket as Ticket
     from masktopo.training.train import train as train
-    from masktopo.training.train import train_many as train_many
 
 __all__ = ["__version__", *_HOMES]
 

@@ -48,8 +48,9 @@ class TrainingResult:
     history : pandas.DataFrame
         A row an epoch: ``epoch``, ``loss`` and ``train_accuracy`` (means over the epoch, while
         the weights moved), ``validation_accuracy``, ``learning_rate``, ``seconds`` (validation
-        included) and ``images_per_second`` (of the training alone); under dynamic sparse training
-        also ``explored``, the part of all weights that any mask so far has kept.
+        included; in a stack, over its members) and ``images_per_second`` (of the training alone;
+        of a stack, those of all members); under dynamic sparse training also ``explored``, the
+        part of all weights that any mask so far has kept.
     state_dict : dict of str to torch.Tensor
         Parameters and buffers of the best epoch under the model's own names, on the CPU; pruned
         weights are exactly 0.

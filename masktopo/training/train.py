@@ -1,6 +1,6 @@
 """Training a network under its masks."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,12 @@ from torch import nn
 
 from masktopo._random import Rng, root_seed
 from masktopo.data.resolve import resolve_data
+from masktopo.data.splits import DataSplits
 from masktopo.monitor.settings import MonitorSettings, read_monitor
 from masktopo.training.config import TrainConfig
 from masktopo.training.dynamic import DynamicSparsity
 from masktopo.training.environment import describe_environment
-from masktopo.training.fit import fit
+from masktopo.training.fit import Fitted, fit
 from masktopo.training.folder import (
     CHECKPOINT_FILE,
     ENVIRONMENT_FILE,
@@ -22,13 +23,13 @@ from masktopo.training.folder import (
     is_finished,
     write_json,
 )
-from masktopo.training.identity import identify_run
+from masktopo.training.identity import RunIdentity, identify_run
 from masktopo.training.loop import AfterStep, accuracy, steps_per_epoch
 from masktopo.training.result import TrainingResult
 from masktopo.training.start import read_settings, start_masks, start_network, training_device
 from masktopo.training.watch import claim_monitor
 
-__all__ = ["train", "train_many"]
+__all__ = ["begin_run", "finish_run", "train"]
 
 
 def train(
@@ -169,12 +170,9 @@ def train(
     run = identify_run(network, chosen, splits, settings, seed, moving)
     place = training_device(device)
     folder = None if out is None else Path(out)
-    if folder is not None:
-        claim_folder(folder, run)
-        claim_monitor(folder, watched)
-        if is_finished(folder):
-            return TrainingResult.load(folder)
-        write_json(folder / ENVIRONMENT_FILE, describe_environment(place))
+    finished = begin_run(folder, run, watched, place)
+    if finished is not None:
+        return finished
     fitted = fit(
         network,
         chosen,
@@ -188,8 +186,40 @@ def train(
         after_step=after_step,
         progress=progress,
     )
+    return finish_run(network, fitted, splits, run, folder, place)
+
+
+def begin_run(
+    folder: Path | None, run: RunIdentity, monitor: MonitorSettings | None, device: torch.device
+) -> TrainingResult | None:
+    """Make `folder` that of `run`; if the run is finished there, return its result.
+
+    Raises
+    ------
+    RunError
+        If it belongs to a run of another configuration or monitor, or is damaged.
+    """
+    if folder is None:
+        return None
+    claim_folder(folder, run)
+    claim_monitor(folder, monitor)
+    if is_finished(folder):
+        return TrainingResult.load(folder)
+    write_json(folder / ENVIRONMENT_FILE, describe_environment(device))
+    return None
+
+
+def finish_run(
+    network: nn.Module,
+    fitted: Fitted,
+    splits: DataSplits,
+    run: RunIdentity,
+    folder: Path | None,
+    device: torch.device,
+) -> TrainingResult:
+    """Test the network, which has the weights of its best epoch, and write the result."""
     result = TrainingResult(
-        accuracy(network, splits.test.to(place)),
+        accuracy(network, splits.test.to(device)),
         fitted.validation_accuracy,
         fitted.best_epoch,
         fitted.history,
@@ -202,42 +232,3 @@ def train(
         result.save(folder)
         (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
     return result
-
-
-def train_many(
-    model: nn.Module,
-    masks: Sequence[Any],
-    data: Any,
-    *,
-    test: Any = None,
-    rng: Rng = 0,
-    out: str | PathLike[str] | None = None,
-    **same: Any,
-) -> list[TrainingResult]:
-    """Train copies of one network, each under one of `masks`, in the same way.
-
-    Parameters
-    ----------
-    model, data, test, rng
-        As in `train`. Every mask is trained with the same seed, so that the order of the
-        batches is not what makes results differ.
-    masks : sequence
-        What `train` takes as masks, one a run.
-    out : path, optional
-        Folder of the runs' folders, which are named ``0000``, ``0001``, ... in the order of
-        `masks`; finished runs are skipped.
-    **same
-        Further keywords of `train`.
-
-    Returns
-    -------
-    list of TrainingResult
-        In the order of `masks`.
-    """
-    splits = resolve_data(data, test=test)
-    seed = root_seed(rng)
-    folders = [None if out is None else Path(out) / f"{index:04d}" for index in range(len(masks))]
-    return [
-        train(model, source, splits, rng=seed, out=folder, **same)
-        for source, folder in zip(masks, folders, strict=True)
-    ]

@@ -124,3 +124,15 @@ def test_masks_of_the_cpu_serve_a_network_on_the_gpu(network, images, tmp_path):
     assert int((weight != 0).sum()) <= masks["conv1"].nnz
     result = masktopo.train(network, tmp_path / "net.masks", images, **options("eager", epochs=1))
     assert result.masks == masks
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_stack_trains_as_its_members_do_alone(network, images, step):
+    masks = [masktopo.prune(network, method="random-erk", density=0.3, rng=i) for i in range(2)]
+    given = options(step, epochs=1, precision="float32")
+    stacked = masktopo.train_many(network, masks, images, stack=2, **given)
+    alone = masktopo.train_many(network, masks, images, **given)
+    for one, other, chosen in zip(stacked, alone, masks, strict=True):
+        assert one.history["loss"][0] == pytest.approx(other.history["loss"][0], rel=0.02)
+        for name, layer in chosen.items():
+            assert not one.state_dict[f"{name}.weight"].numpy()[~layer.mask].any()

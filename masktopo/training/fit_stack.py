@@ -1,0 +1,144 @@
+"""All epochs of several runs of one network at once."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from masktopo.data.splits import DataSplits
+from masktopo.data.torch_random import fenced_torch_rng
+from masktopo.masks.maskset import MaskSet
+from masktopo.training.checkpoint import Checkpoint, advance, copied, save_checkpoint
+from masktopo.training.config import TrainConfig
+from masktopo.training.fit import Fitted, epoch_row
+from masktopo.training.folder import CHECKPOINT_FILE
+from masktopo.training.loop import accuracies, check_model_fits, train_epoch_of_all
+from masktopo.training.masked import HeldWeights, pruned_places
+from masktopo.training.optimizer import make_optimizer, repeatable_algorithms
+from masktopo.training.stack import join_states, split_state, stack_networks
+from masktopo.training.step import make_step, memory_format
+
+__all__ = ["fit_stack"]
+
+_TRIED = 4
+"""Samples that a stack is tried with."""
+
+
+def fit_stack(
+    networks: Sequence[nn.Module],
+    masks: Sequence[MaskSet | None],
+    splits: DataSplits,
+    config: TrainConfig,
+    *,
+    seed: int,
+    device: torch.device,
+    folders: Sequence[Path | None],
+    lasts: Sequence[Checkpoint],
+    progress: bool = False,
+) -> list[Fitted]:
+    """Train networks of one shape side by side, each as `fit` would train it alone.
+
+    They share batches and augmentation, and nothing else: weights, momenta, batch statistics and
+    the best epoch are each one's own. Sums are made in another order than in `fit`, so digits
+    differ as they do between devices.
+
+    Parameters
+    ----------
+    networks : sequence of torch.nn.Module
+        In the states of `lasts`, or in those to start from; end with those of their best epochs.
+    masks, folders, lasts : sequences
+        As in `fit`, one a network. The checkpoints, empty ones for a start, are of one epoch.
+        What is written into the folders is what `fit` writes, so that either goes on there.
+    splits, config, seed, device, progress
+        As in `fit`.
+
+    Raises
+    ------
+    ArgumentError
+        If the networks do not stack.
+    DataError, TrainingError
+        As in `fit`.
+    """
+    for network in networks:
+        network.to(device)
+    training, validation = splits.training_part.to(device), splits.validation_part.to(device)
+    check_model_fits(networks[0], training)
+    stack = stack_networks(networks, training.normalised(training.inputs[:_TRIED]))
+    stack.to(memory_format=memory_format(device))  # type: ignore[call-overload]
+    parameters = dict(stack.network.named_parameters(remove_duplicate=False))
+    optimizer = make_optimizer(stack, config)
+    held = HeldWeights(optimizer, parameters, _stacked_places(networks, masks))
+    members, lasts = len(networks), list(lasts)
+    done = len(lasts[0].rows)
+    if done:
+        optimizer.load_state_dict(join_states([last.optimizer for last in lasts]))
+    with (
+        fenced_torch_rng(device),
+        repeatable_algorithms(),
+        held.hold(),
+        tqdm(total=config.epochs, initial=done, unit="epoch", disable=not progress) as bar,
+    ):
+        step = make_step(stack, optimizer, training, config)
+        for epoch in range(done + 1, config.epochs + 1):
+            begun = time.perf_counter()
+            figures = train_epoch_of_all(
+                stack, optimizer, training, config, seed=seed, epoch=epoch, step=step
+            )
+            trained = time.perf_counter()
+            validated = accuracies(stack, validation)
+            held.check(f"after epoch {epoch}")
+            seconds = (time.perf_counter() - begun) / members
+            speed = members * len(training) / (trained - begun)
+            rows = [
+                epoch_row(epoch, config, *each, seconds, speed)
+                for each in zip(figures, validated, strict=True)
+            ]
+            states = split_state(copied(stack.network.state_dict()), members)
+            momenta = split_state(optimizer.state_dict(), members)
+            lasts = [
+                advance(last, state, momentum, row)
+                for last, state, momentum, row in zip(lasts, states, momenta, rows, strict=True)
+            ]
+            for last, folder in zip(lasts, folders, strict=True):
+                if folder is not None:
+                    save_checkpoint(last, folder / CHECKPOINT_FILE)
+            bar.set_postfix(members=members, validation=f"{sum(validated) / members:.3f}")
+            bar.update()
+    return [_fitted(*each) for each in zip(networks, lasts, masks, strict=True)]
+
+
+def _stacked_places(
+    networks: Sequence[nn.Module], masks: Sequence[MaskSet | None]
+) -> dict[str, torch.Tensor]:
+    """Return where the stack's parameters are pruned, of all that any mask names."""
+    own = []
+    for network, chosen in zip(networks, masks, strict=True):
+        parameters = dict(network.named_parameters(remove_duplicate=False))
+        own.append((parameters, pruned_places(chosen, parameters)))
+    named = dict.fromkeys(name for _, places in own for name in places)
+    return {
+        name: torch.cat(
+            [
+                places[name] if name in places else torch.zeros_like(parameters[name]).bool()
+                for parameters, places in own
+            ]
+        )
+        for name in named
+    }
+
+
+def _fitted(network: nn.Module, last: Checkpoint, masks: MaskSet | None) -> Fitted:
+    """Return what one member's training gave."""
+    network.load_state_dict(last.best_state_dict)
+    return Fitted(
+        last.best_state_dict,
+        last.best_epoch,
+        last.validation_accuracy,
+        pd.DataFrame(last.rows),
+        masks,
+        None,
+    )
