@@ -36,18 +36,19 @@ def stacked_step(given: argparse.Namespace, members: int) -> Callable[[], object
         masktopo.prune(model, method="random-erk", density=given.density, rng=seed)
         for seed in range(members)
     ]
-    networks = [chosen.apply(model).to(device) for chosen in masks]
+    networks = [chosen.apply(model) for chosen in masks]
     own = [dict(network.named_parameters()) for network in networks]
     pruned = [pruned_places(*each) for each in zip(masks, own, strict=True)]
-    data = resolve_data("synthetic:3x32x32:10").train.to(device)
-    network, parameters = networks[0], own[0]
-    if members > 1:
-        network = stack_networks(networks, data.normalised(data.inputs[:2]))
-        parameters = dict(network.network.named_parameters())
-    network.train().to(memory_format=memory_format(device))
+    joined = {name: places.to(device) for name, places in join_states(pruned).items()}
+    data = resolve_data("synthetic:3x32x32:10").train
+    stack = stack_networks(networks, data.normalised(data.inputs[:2])) if members > 1 else None
+    network = networks[0] if stack is None else stack
+    network.train().to(device).to(memory_format=memory_format(device))
+    parameters = dict((networks[0] if stack is None else stack.network).named_parameters())
+    data = data.to(device)
     config = TrainConfig(batch_size=given.batch_size, learning_rate=1e-3, step=given.step)
     optimizer = make_optimizer(network, config)
-    HeldWeights(optimizer, parameters, join_states(pruned)).hold()
+    HeldWeights(optimizer, parameters, joined).hold()
     take = make_step(network, optimizer, data, config)
     chosen = torch.arange(given.batch_size, device=device) % len(data)
     return lambda: take(chosen, None)

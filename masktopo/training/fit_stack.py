@@ -63,15 +63,15 @@ def fit_stack(
     DataError, TrainingError
         As in `fit`.
     """
-    for network in networks:
-        network.to(device)
     training, validation = splits.training_part.to(device), splits.validation_part.to(device)
-    check_model_fits(networks[0], training)
-    stack = stack_networks(networks, training.normalised(training.inputs[:_TRIED]))
-    stack.to(memory_format=memory_format(device))  # type: ignore[call-overload]
+    check_model_fits(networks[0].to(device), training)
+    # Tried on the CPU: rounding of a GPU's convolutions could pass for mixed-up members.
+    tried = training.normalised(training.inputs[:_TRIED]).cpu()
+    stack = stack_networks([network.cpu() for network in networks], tried)
+    stack.to(device).to(memory_format=memory_format(device))  # type: ignore[call-overload]
     parameters = dict(stack.network.named_parameters(remove_duplicate=False))
     optimizer = make_optimizer(stack, config)
-    held = HeldWeights(optimizer, parameters, _stacked_places(networks, masks))
+    held = HeldWeights(optimizer, parameters, _stacked_places(networks, masks, device))
     members, lasts = len(networks), list(lasts)
     done = len(lasts[0].rows)
     if done:
@@ -108,11 +108,14 @@ def fit_stack(
                     save_checkpoint(last, folder / CHECKPOINT_FILE)
             bar.set_postfix(members=members, validation=f"{sum(validated) / members:.3f}")
             bar.update()
-    return [_fitted(*each) for each in zip(networks, lasts, masks, strict=True)]
+    return [
+        _fitted(network.to(device), last, chosen)
+        for network, last, chosen in zip(networks, lasts, masks, strict=True)
+    ]
 
 
 def _stacked_places(
-    networks: Sequence[nn.Module], masks: Sequence[MaskSet | None]
+    networks: Sequence[nn.Module], masks: Sequence[MaskSet | None], device: torch.device
 ) -> dict[str, torch.Tensor]:
     """Return where the stack's parameters are pruned, of all that any mask names."""
     own = []
@@ -126,7 +129,7 @@ def _stacked_places(
                 places[name] if name in places else torch.zeros_like(parameters[name]).bool()
                 for parameters, places in own
             ]
-        )
+        ).to(device)
         for name in named
     }
 
