@@ -81,6 +81,17 @@ def test_few_layers_are_in_memory_at_a_time(threads):
     assert len(reads) == 4 * len(masks)
 
 
+def test_the_bar_counts_weights_and_names_the_layer(capsys):
+    masks = network()
+    masktopo.analyze(on_demand(masks), metrics="density", progress=True)
+    shown = capsys.readouterr().err
+    assert f"{masks.size}/{masks.size}" in shown
+    assert "fc" in shown
+    masktopo.analyze(on_demand(masks), metrics="density", progress=False)
+    masktopo.analyze(masks, metrics="density", progress=True)  # quick, and so without a bar
+    assert capsys.readouterr().err == ""
+
+
 def test_an_analysis_that_was_stopped_goes_on(tmp_path, monkeypatch):
     masks, path = network(), tmp_path / "report.partial"
     whole = masktopo.analyze(masks, metrics=LAYERWISE)
