@@ -1,6 +1,6 @@
 """From masks to a report: the one call that most users make."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from masktopo.graphs.multipartite import find_wiring
 from masktopo.graphs.wiring import Wiring
 from masktopo.layerwise import PartialFile, fingerprint, measure_in_turn
 from masktopo.masks.load import load_masks
+from masktopo.masks.maskset import MaskSet
 from masktopo.metrics.conventions import CONVENTIONS
 from masktopo.metrics.family import Family, Findings, Subject, layerwise_findings
 from masktopo.metrics.null_masks import NULL_MODELS
@@ -134,13 +135,7 @@ def analyze(
     if against is not None:
         check_choice("against", against, NULL_MODELS)
     families = requested(metrics)
-    masks = load_masks(source, allow_dense=allow_dense)
-    weights_used = "as found beside the masks"
-    if weights is not None:
-        masks = masks.with_weights(_weights_of(weights))
-        weights_used = f"given: {_name_of(weights)}"
-    elif not masks.has_weights:
-        weights_used = "none, or not for every layer"
+    masks, weights_used = _with_weights(load_masks(source, allow_dense=allow_dense), weights)
     known = {"model": model, "example_input": example_input, "wiring": wiring}
     if encoding == "unrolled" or any(value is not None for value in known.values()):
         wiring = find_wiring(masks, **known)
@@ -165,15 +160,9 @@ def analyze(
         "reference": "origin" if subject.reference is None else subject.reference.source,
         "against": "no null model",
     }
+    path = None if partial is None else Path(partial)
     with limited_blas(threads):
-        if partial is None and not masks.is_on_demand:
-            found = [family.compute(subject) for family, _ in families]
-        else:
-            path = None if partial is None else Path(partial)
-            identity = {**settings, **_further_identity(subject, families, path)}
-            file = PartialFile(path, identity)
-            found = _in_turn(subject, [family for family, _ in families], file, progress)
-        found = [_only(*each) for each in zip(families, found, strict=True)]
+        found = _findings(subject, families, settings, path, progress)
         if against is not None:
             table = null_table(subject, families, against=against, n=draws, rng=rng)
             found.append(null_findings(table, list(masks)))
@@ -220,14 +209,32 @@ def analyze_many(sources: Iterable[Any], **options: Any) -> "pd.DataFrame":
     return pd.DataFrame(rows)
 
 
-def _weights_of(weights: Any) -> Any:
+def _with_weights(masks: MaskSet, weights: Any) -> tuple[MaskSet, str]:
+    """Put masks over the weights that were given, if any; also say in words which they are."""
+    if weights is None:
+        known = masks.has_weights
+        return masks, "as found beside the masks" if known else "none, or not for every layer"
     from masktopo.masks.weights import weights_of
 
-    return weights_of(weights)
+    name = str(weights) if isinstance(weights, str) else type(weights).__name__
+    return masks.with_weights(weights_of(weights)), f"given: {name}"
 
 
-def _name_of(weights: Any) -> str:
-    return str(weights) if isinstance(weights, str) else type(weights).__name__
+def _findings(
+    subject: Subject,
+    families: Wanted,
+    settings: Mapping[str, str],
+    partial: Path | None,
+    progress: bool | None,
+) -> list[Findings]:
+    """Measure all that is wanted: at once, or one layer after the other."""
+    if partial is None and not subject.masks.is_on_demand:
+        found = [family.compute(subject) for family, _ in families]
+    else:
+        identity = {**settings, **_further_identity(subject, families, partial)}
+        file = PartialFile(partial, identity)
+        found = _in_turn(subject, [family for family, _ in families], file, progress)
+    return [_only(*each) for each in zip(families, found, strict=True)]
 
 
 def _further_identity(subject: Subject, families: Wanted, partial: Path | None) -> dict[str, str]:
