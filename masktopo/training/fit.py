@@ -1,8 +1,10 @@
 """All epochs of one run: the schedule, the mask hook and the choice of the best epoch."""
 
 import time
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +13,7 @@ from torch import nn
 from tqdm import tqdm
 
 from masktopo.data.splits import DataSplits
+from masktopo.data.tensors import TensorData
 from masktopo.data.torch_random import fenced_torch_rng
 from masktopo.masks.maskset import MaskSet
 from masktopo.monitor import MonitorSettings
@@ -29,7 +32,7 @@ from masktopo.training.loop import (
 )
 from masktopo.training.masked import HeldWeights, pruned_places
 from masktopo.training.optimizer import make_optimizer, repeatable_algorithms
-from masktopo.training.step import make_step, memory_format
+from masktopo.training.step import Step, make_step, memory_format
 from masktopo.training.watch import watch_run
 
 __all__ = ["Fitted", "epoch_row", "fit"]
@@ -141,24 +144,9 @@ def fit(
         if watch is not None:
             watch.begin(len(last.rows) * steps // config.epochs)
         bar.update(len(last.rows))
-        step = make_step(model, optimizer, training, config)
+        epochs = _Epochs(model, optimizer, held, training, validation, config, seed, hooks)
         for epoch in range(len(last.rows) + 1, config.epochs + 1):
-            begun = time.perf_counter()
-            figures = train_epoch(
-                model,
-                optimizer,
-                training,
-                config,
-                seed=seed,
-                epoch=epoch,
-                step=step,
-                after_step=hooks,
-            )
-            trained = time.perf_counter()
-            validated = accuracy(model, validation)
-            held.check(f"after epoch {epoch}")
-            seconds, speed = time.perf_counter() - begun, len(training) / (trained - begun)
-            row = epoch_row(epoch, config, figures, validated, seconds, speed)
+            row = epochs.train(epoch)
             if evolution is not None:
                 row["explored"] = evolution.explored_ratio
             masked = ({}, {}) if evolution is None else evolution.state()
@@ -179,6 +167,43 @@ def fit(
         _best_masks(masks, last),
         None if watch is None else watch.history(),
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Epochs:
+    """What every epoch of a run is trained with."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    held: HeldWeights
+    training: TensorData
+    validation: TensorData
+    config: TrainConfig
+    seed: int
+    hooks: Sequence[AfterStep]
+
+    @cached_property
+    def _step(self) -> Step:
+        return make_step(self.model, self.optimizer, self.training, self.config)
+
+    def train(self, epoch: int) -> dict[str, float]:
+        """Train and validate one epoch; return its row of the history."""
+        begun = time.perf_counter()
+        figures = train_epoch(
+            self.model,
+            self.optimizer,
+            self.training,
+            self.config,
+            seed=self.seed,
+            epoch=epoch,
+            step=self._step,
+            after_step=self.hooks,
+        )
+        trained = time.perf_counter()
+        validated = accuracy(self.model, self.validation)
+        self.held.check(f"after epoch {epoch}")
+        seconds, speed = time.perf_counter() - begun, len(self.training) / (trained - begun)
+        return epoch_row(epoch, self.config, figures, validated, seconds, speed)
 
 
 def _evolution(
