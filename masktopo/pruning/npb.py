@@ -39,8 +39,8 @@ def npb(scene: Scene) -> NDArray[np.float64]:
     References
     ----------
     H. Pham et al., *Towards Data-Agnostic Pruning At Initialization: What Makes a Good Sparse
-    Mask?*, NeurIPS 2023, section 5. The authors solve a relaxed program for each layer, in chunks
-    of its outputs.
+    Mask?*, NeurIPS 2023. The authors solve a relaxed program for each layer, in chunks of its
+    outputs.
     """
     assert scene.wiring is not None
     masks = fitted(dense_masks(scene.network), scene.wiring)
