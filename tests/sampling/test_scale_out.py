@@ -32,6 +32,14 @@ def test_workers_give_what_one_process_gives(tmp_path, model, data, way):
     assert sorted(json.loads(line)["index"] for line in lines) == list(range(11))
 
 
+def test_workers_do_not_take_one_run_for_another(model, data):
+    # Two scores of one name and length, so that nothing but their code tells the runs apart.
+    scores = [lambda found: found.values[:, 1], lambda found: found.values[:, 3]]
+    for column, score in zip(("weighted_spectral_gap", "imsg"), scores, strict=True):
+        history = pags(model, data, **SETTINGS, score=score, n_jobs=4).history
+        np.testing.assert_array_equal(history["score"], history[column])
+
+
 @pytest.mark.parametrize("way", WAYS[:2], ids=["afresh", "pool"])
 def test_shards_are_merged_into_the_same_result(tmp_path, model, data, way):
     options = {**SETTINGS, **way}
