@@ -13,7 +13,7 @@ from masktopo._threads import limited_blas
 from masktopo.graphs.fitting import completed
 from masktopo.graphs.multipartite import find_wiring
 from masktopo.graphs.wiring import Wiring
-from masktopo.layerwise import PartialFile, fingerprint, measure_in_turn
+from masktopo.layerwise import PartialFile, measure_in_turn, weights_digest
 from masktopo.masks.load import load_masks
 from masktopo.masks.maskset import MaskSet
 from masktopo.metrics.conventions import CONVENTIONS
@@ -231,13 +231,15 @@ def _findings(
     if partial is None and not subject.masks.is_on_demand:
         found = [family.compute(subject) for family, _ in families]
     else:
-        identity = {**settings, **_further_identity(subject, families, partial)}
+        identity = {}
+        if partial is not None:
+            identity = {**settings, **_further_identity(subject, families)}
         file = PartialFile(partial, identity)
         found = _in_turn(subject, [family for family, _ in families], file, progress)
     return [_only(*each) for each in zip(families, found, strict=True)]
 
 
-def _further_identity(subject: Subject, families: Wanted, partial: Path | None) -> dict[str, str]:
+def _further_identity(subject: Subject, families: Wanted) -> dict[str, str]:
     """Return what beside its settings makes an analysis the same analysis."""
     reference = subject.reference
     return {
@@ -245,7 +247,8 @@ def _further_identity(subject: Subject, families: Wanted, partial: Path | None) 
         "metrics": ", ".join(family.name for family, _ in families),
         "certify": str(subject.certify),
         "reference": "origin" if reference is None else reference.digest,
-        "files": fingerprint(subject.masks.source, without=partial),
+        "reference_weights": "none" if reference is None else weights_digest(reference),
+        "weights_digest": weights_digest(subject.masks),
     }
 
 

@@ -120,7 +120,7 @@ def test_an_analysis_that_was_stopped_goes_on(tmp_path, monkeypatch):
     assert reads[-2:] == ["gone", "fc"]
     reads.clear()
     assert_same(masktopo.analyze(again, metrics=LAYERWISE, partial=path), whole)
-    assert reads == []
+    assert reads == list(masks)  # for the digest of the weights; none is measured again
 
 
 def test_another_analysis_is_refused(tmp_path):
@@ -141,11 +141,22 @@ def test_a_damaged_file_is_named_with_its_line(tmp_path, line):
         masktopo.analyze(network(), metrics="density", partial=path)
 
 
-def test_a_file_that_changed_is_another_analysis(tmp_path):
-    file, path = tmp_path / "net.masks", tmp_path / "report.partial"
-    network().save(file)
-    masktopo.analyze(file, metrics="density", partial=path)
-    changed = network().with_weights({n: layer.weight * 2 for n, layer in network().items()})
-    changed.save(file)
-    with pytest.raises(RunError, match=r"files: .net\.masks"):
-        masktopo.analyze(file, metrics="density", partial=path)
+def doubled(masks):
+    return {name: layer.weight * 2 for name, layer in masks.items()}
+
+
+def test_other_weights_are_another_analysis(tmp_path):
+    masks, path = network(), tmp_path / "report.partial"
+    options = {"metrics": "density", "partial": path}
+    masktopo.analyze(masks, **options, weights=doubled(masks))
+    masktopo.analyze(on_demand(masks), **options, weights=doubled(masks))
+    with pytest.raises(RunError, match=r"weights_digest: '.*' there, '.*' here"):
+        masktopo.analyze(masks, **options, weights={n: w * 2 for n, w in doubled(masks).items()})
+
+
+def test_other_weights_of_the_reference_are_another_analysis(tmp_path):
+    masks, reference = network(0), network(1)
+    options = {"metrics": "density", "partial": tmp_path / "report.partial"}
+    masktopo.analyze(masks, **options, reference=reference)
+    with pytest.raises(RunError, match="reference_weights"):
+        masktopo.analyze(masks, **options, reference=reference.with_weights(doubled(reference)))
