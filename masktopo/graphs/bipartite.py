@@ -32,8 +32,8 @@ LAYER_ENCODINGS = ("rolled", "channel")
 BATCH = 1024
 """Weights that are fetched at a time."""
 
-LARGE = 2**22
-"""Edges from which the places that left nodes are written at leave the cache."""
+HARDLY_SPARSE = 1 / 16
+"""Density from which writing at every place beats finding the ones."""
 
 UInt = NDArray[np.unsignedinteger]
 Floats = NDArray[np.floating]
@@ -226,37 +226,13 @@ def _column_dtype(n_right: int) -> type[np.unsignedinteger]:
 
 def _rolled(layer: LayerMask, mask: NDArray[np.uint8], weight: Floats | None) -> BipartiteGraph:
     n_right, columns = mask.shape
-    flat = mask.reshape(-1)
-    whole = flat.size // 8 * 8
-    words, tail = flat[:whole].view(np.uint64), flat[whole:]
+    matrix = np.empty((0, columns), np.float32) if weight is None else weight
     rows_per_group = max(n_right // layer.groups, 1)
     indptr = np.zeros(columns * layer.groups + 1, np.int64)
     csr.count_left(mask, rows_per_group, indptr)
-    indices, values = _edge_arrays(n_right, indptr, None if weight is None else weight.dtype)
-    flat_weight = values if weight is None else weight.reshape(-1)
-    cursor = indptr[:-1].copy()
-    if _goes_by_blocks(layer, columns, indices.size):
-        csr.fill_left_by_blocks(
-            words.reshape(n_right, -1),
-            flat_weight.reshape(-1, columns),
-            cursor,
-            indices,
-            values,
-        )
-    else:
-        slots, positions = np.empty((2, BATCH), np.int64)
-        csr.fill_left(
-            words,
-            tail,
-            flat_weight,
-            columns,
-            rows_per_group,
-            cursor,
-            slots,
-            positions,
-            indices,
-            values,
-        )
+    hardly_sparse = indptr[-1] >= HARDLY_SPARSE * mask.size
+    fill = _fill_dense if hardly_sparse else _fill_sparse
+    indices, values = fill(mask, matrix, rows_per_group, indptr)
     return BipartiteGraph(
         name=layer.name,
         encoding="rolled",
@@ -266,21 +242,52 @@ def _rolled(layer: LayerMask, mask: NDArray[np.uint8], weight: Floats | None) ->
         indices=indices,
         weights=None if weight is None else values,
         multiplicity=None,
-        dense=_dense(layer, mask, flat_weight),
+        dense=_dense(layer, mask, matrix),
     )
 
 
-def _goes_by_blocks(layer: LayerMask, columns: int, edges: int) -> bool:
-    """Whether a layer is large and hardly sparse, with rows of whole words."""
-    large = edges >= LARGE and 8 * edges >= layer.size
-    return large and layer.groups == 1 and columns % 8 == 0
+def _fill_dense(
+    mask: NDArray[np.uint8], weight: Floats, rows_per_group: int, indptr: NDArray[np.int64]
+) -> tuple[UInt, Floats]:
+    """List right nodes and absolute weights by looking at every place."""
+    n_right, n_edges = mask.shape[0], int(indptr[-1])
+    indices = np.empty(n_edges + 1, _column_dtype(n_right))
+    values = np.empty(n_edges + 1 if weight.size else 0, weight.dtype)
+    csr.fill_left_dense(mask, weight, rows_per_group, indptr[:-1].copy(), indices, values)
+    return indices[:n_edges], values[:n_edges]
 
 
-def _dense(layer: LayerMask, mask: NDArray[np.uint8], flat_weight: Floats) -> DenseLayer | None:
+def _fill_sparse(
+    mask: NDArray[np.uint8], weight: Floats, rows_per_group: int, indptr: NDArray[np.int64]
+) -> tuple[UInt, Floats]:
+    """List right nodes and absolute weights by looking for ones in words of eight places."""
+    n_right, columns = mask.shape
+    flat = mask.reshape(-1)
+    whole = flat.size // 8 * 8
+    words, tail = flat[:whole].view(np.uint64), flat[whole:]
+    indices = np.empty(int(indptr[-1]), _column_dtype(n_right))
+    values = np.empty(indices.size if weight.size else 0, weight.dtype)
+    slots, positions = np.empty((2, BATCH), np.int64)
+    csr.fill_left(
+        words,
+        tail,
+        weight.reshape(-1),
+        columns,
+        rows_per_group,
+        indptr[:-1].copy(),
+        slots,
+        positions,
+        indices,
+        values,
+    )
+    return indices, values
+
+
+def _dense(layer: LayerMask, mask: NDArray[np.uint8], weight: Floats) -> DenseLayer | None:
     """View the layer's own arrays, unless they had to be copied into the biadjacency's order."""
     if layer.groups > 1 or not np.may_share_memory(mask, layer.mask):
         return None
-    return DenseLayer(mask, flat_weight.reshape(-1, mask.shape[1]))
+    return DenseLayer(mask, weight)
 
 
 def _channel(layer: LayerMask, mask: NDArray[np.uint8], weight: Floats | None) -> BipartiteGraph:
@@ -288,7 +295,7 @@ def _channel(layer: LayerMask, mask: NDArray[np.uint8], weight: Floats | None) -
     indptr = np.zeros(left_size(layer) + 1, np.int64)
     csr.count_channel(mask, places, layer.groups, indptr[1:])
     np.cumsum(indptr, out=indptr)
-    indices, _ = _edge_arrays(n_right, indptr, None)
+    indices = np.empty(int(indptr[-1]), _column_dtype(n_right))
     sums, squares = np.empty((2, 0 if weight is None else indices.size))
     multiplicity = np.empty(indices.size, np.uint32)
     flat_weight = np.empty((0, 0), np.float32) if weight is None else weight
@@ -307,12 +314,3 @@ def _channel(layer: LayerMask, mask: NDArray[np.uint8], weight: Floats | None) -
         multiplicity=multiplicity,
         squares=None if weight is None else squares,
     )
-
-
-def _edge_arrays(
-    n_right: int, indptr: NDArray[np.int64], dtype: np.dtype[np.floating] | None
-) -> tuple[UInt, Floats]:
-    """Allocate right nodes and weights; the weights are empty where they are unknown."""
-    n_edges = int(indptr[-1])
-    indices = np.empty(n_edges, _column_dtype(n_right))
-    return indices, np.empty(0 if dtype is None else n_edges, dtype or np.float32)

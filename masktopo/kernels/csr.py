@@ -16,7 +16,7 @@ __all__ = [
     "count_right",
     "fill_channel",
     "fill_left",
-    "fill_left_by_blocks",
+    "fill_left_dense",
 ]
 
 
@@ -35,9 +35,8 @@ COUNTS = np.array([byte.bit_count() for byte in range(256)], dtype=np.uint8)
 GATHER_BITS = np.uint64(0x0102040810204080)
 """A word of eight bytes 0 or 1, times this, has them as the bits of its highest byte."""
 
-
-BLOCK_WORDS = 64
-"""Words in a block of `fill_left_by_blocks`: 512 left nodes."""
+BLOCK = 256
+"""Left nodes in a block of `fill_left_dense`."""
 
 
 @kernel
@@ -125,33 +124,36 @@ def fill_left(
 
 
 @kernel
-def fill_left_by_blocks(
-    words: NDArray[np.uint64],
+def fill_left_dense(
+    mask: NDArray[np.uint8],
     weight: NDArray[np.floating],
+    rows_per_group: int,
     cursor: NDArray[np.int64],
     indices: NDArray[np.unsignedinteger],
     values: NDArray[np.floating],
 ) -> None:
-    """Do what `fill_left` does, for a layer without groups of which a good part is kept.
+    """Do what `fill_left` does, for a layer of which a good part is kept.
 
-    `words` has shape ``(right, left / 8)``, `weight` one row a right node. Left nodes go by
-    blocks: every one of a block has a place in memory that is being written, and the places of
-    all left nodes at once would not stay in the cache. O(size / 8 + nnz).
+    `indices` and `values` have a spare place at the end, where the zeros of the mask are written:
+    a store costs less than a branch that is foretold wrongly. Left nodes go by blocks, since every
+    one has a place in memory that is being written, and the places of all at once would not stay
+    in the cache. O(size).
     """
     weighted = values.size > 0
-    n_right, width = words.shape
-    for start in range(0, width, BLOCK_WORDS):
-        stop = min(start + BLOCK_WORDS, width)
+    n_right, columns = mask.shape
+    spare = np.uint64(indices.size - 1)
+    for start in range(0, columns, BLOCK):
+        stop = min(start + BLOCK, columns)
         for row in range(n_right):
-            for index in range(start, stop):
-                bits = (words[row, index] * GATHER_BITS) >> np.uint64(56)
-                for one in range(COUNTS[bits]):
-                    left = np.uint64(8 * index) + np.uint64(PLACES[bits, one])
-                    slot = cursor[left]
-                    cursor[left] = slot + 1
-                    indices[np.uint64(slot)] = row
-                    if weighted:
-                        values[np.uint64(slot)] = abs(weight[row, left])
+            base = (row // rows_per_group) * columns
+            kept, places = mask[row][start:stop], cursor[base + start : base + stop]
+            for left in range(kept.size):
+                slot = places[left]
+                place = np.uint64(slot) if kept[left] else spare
+                indices[place] = row
+                if weighted:
+                    values[place] = abs(weight[row, start + left])
+                places[left] = slot + kept[left]
 
 
 @kernel

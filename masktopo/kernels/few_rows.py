@@ -18,7 +18,7 @@ from masktopo.kernels.workspace import FIRST_VECTOR, Pair, Workspace
 
 __all__ = ["are_few_rows", "solve_few_rows"]
 
-WIDTH = 512
+WIDTH = 256
 """Right nodes of a block."""
 
 FEW = 64

@@ -225,17 +225,27 @@ def test_unknown_encoding():
         bipartite(layer, "flat")
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("shape", [(7, 8), (30, 1040), (1, 512), (3, 16, 2, 3)])
-def test_blocks_of_left_nodes_give_the_same_graph(monkeypatch, shape, weighted):
-    rng = np.random.default_rng(0)
-    weight = rng.standard_normal(shape).astype(np.float32) if weighted else None
-    kind = "conv2d" if len(shape) == 4 else "linear"
-    layer = LayerMask("one", rng.random(shape) < 0.6, weight, kind)
-    plain = bipartite(layer)
-    monkeypatch.setattr(encoder, "LARGE", 0)
-    assert encoder._goes_by_blocks(layer, int(np.prod(shape[1:])), layer.nnz)
-    blocks = bipartite(layer)
-    np.testing.assert_array_equal(blocks.indices, plain.indices)
-    if weighted:
-        np.testing.assert_array_equal(blocks.weights, plain.weights)
+@cases
+@pytest.mark.parametrize("dtype", [None, np.float32, np.float64])
+@pytest.mark.parametrize("density", [0.0, 0.02, 0.6, 1.0])
+def test_looking_at_every_place_gives_the_same_graph(monkeypatch, case, density, dtype):
+    kind, shape, groups, *_ = case
+    layer = random_layer(kind, shape, groups, density=density, dtype=dtype)
+    found = []
+    for limit in (0.0, 2.0):
+        monkeypatch.setattr(encoder, "HARDLY_SPARSE", limit)
+        found.append(bipartite(layer))
+    dense, sparse = found
+    np.testing.assert_array_equal(dense.indices, sparse.indices)
+    assert dense.indices.dtype == sparse.indices.dtype
+    if dtype is not None:
+        np.testing.assert_array_equal(dense.weights, sparse.weights)
+        assert dense.weights.dtype == sparse.weights.dtype
+
+
+def test_more_left_nodes_than_a_block_has(monkeypatch):
+    layer = random_layer("linear", (30, 1040), 1, density=0.6, dtype=np.float32)
+    dense = bipartite(layer)
+    monkeypatch.setattr(encoder, "HARDLY_SPARSE", 2.0)
+    np.testing.assert_array_equal(dense.indices, bipartite(layer).indices)
+    np.testing.assert_array_equal(dense.weights, bipartite(layer).weights)
