@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,9 @@ from masktopo.metrics.dense_layers import is_hardly_sparse, solve_dense_layer
 from masktopo.metrics.library import prove, solve_by_library
 from masktopo.metrics.workspace import Buffers, edge_values
 
-__all__ = ["DegreeClasses", "LayerSpectrum", "degree_classes", "encoded_spectra", "layer_spectra"]
+__all__ = ["DegreeClasses", "LayerSpectrum", "degree_classes", "from_layers", "layer_spectra"]
+
+Result = TypeVar("Result")
 
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -127,21 +130,24 @@ def layer_spectra(
     return map_threads(solve, graphs, threads, cost=lambda graph: graph.n_edges)
 
 
-def encoded_spectra(
+def from_layers(
+    finish: Callable[[LayerSpectrum], Result],
     layers: Sequence[LayerMask],
     encoding: str,
     convention: Convention,
     *,
     certify: bool = False,
     threads: int = 1,
-) -> list[LayerSpectrum]:
-    """Encode layers and solve their tasks; see `bipartite` and `layer_spectra`.
+) -> list[Result]:
+    """Encode layers, solve their tasks, and `finish` each; see `bipartite` and `layer_spectra`.
 
     A layer is encoded by the thread that solves it, which finds the graph in its cache, and
     threads are started once.
     """
     solve = _solver(convention, certify, threads)
-    return map_threads(lambda layer: solve(bipartite(layer, encoding)), layers, threads, cost=_cost)
+    return map_threads(
+        lambda layer: finish(solve(bipartite(layer, encoding))), layers, threads, cost=_cost
+    )
 
 
 def _cost(layer: LayerMask) -> float:

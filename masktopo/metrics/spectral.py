@@ -5,7 +5,8 @@ Section 2 of the definitions. Everything here is arithmetic on the singular valu
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +16,13 @@ from masktopo.graphs.bipartite import BipartiteGraph
 from masktopo.masks.maskset import MaskSet, check_same_layers
 from masktopo.metrics.conventions import Convention, convention_named
 from masktopo.metrics.family import Columns, Family, Findings, Subject, mean_with_zeros
-from masktopo.metrics.spectra import LayerSpectrum, encoded_spectra, layer_spectra
+from masktopo.metrics.spectra import LayerSpectrum, from_layers, layer_spectra
 
 __all__ = [
     "COORDINATES",
     "WHOLE_LAYER",
     "Coordinates",
     "coordinates",
-    "coordinates_of",
     "spectral_columns",
 ]
 
@@ -136,22 +136,44 @@ def coordinates(
     [[4.882, 6.928, 3.004, 4.264]]
     """
     rule = convention_named(convention)
-    spectra = encoded_spectra(
-        list(masks.values()), encoding, rule, certify=certify, threads=threads
+    rows = from_layers(
+        partial(_row, convention=rule),
+        list(masks.values()),
+        encoding,
+        rule,
+        certify=certify,
+        threads=threads,
     )
-    return coordinates_of(spectra, rule)
+    return _gathered(rows)
 
 
-def coordinates_of(spectra: Sequence[LayerSpectrum], convention: Convention) -> Coordinates:
-    """Turn the singular values of every layer into coordinates."""
-    rows = [_coordinate(spectrum, convention) for spectrum in spectra]
-    values = np.array(rows, dtype=np.float64).reshape(len(rows), len(COORDINATES))
+class _Row(NamedTuple):
+    """What one layer brings to the `Coordinates` of a network."""
+
+    layer: str
+    values: list[float]
+    subgraphs: int
+    weighted: bool
+
+
+def _row(spectrum: LayerSpectrum, convention: Convention) -> _Row:
+    """Turn the singular values of one layer into its coordinate."""
+    return _Row(
+        layer=spectrum.graph.name,
+        values=_coordinate(spectrum, convention),
+        subgraphs=spectrum.n_left.size - 1,
+        weighted=spectrum.weighted is not None,
+    )
+
+
+def _gathered(rows: Sequence[_Row]) -> Coordinates:
+    values = np.array([row.values for row in rows], dtype=np.float64).reshape(-1, len(COORDINATES))
     return Coordinates(
-        layers=tuple(spectrum.graph.name for spectrum in spectra),
+        layers=tuple(row.layer for row in rows),
         values=values,
-        subgraphs=np.array([s.n_left.size - 1 for s in spectra], dtype=np.int64),
+        subgraphs=np.array([row.subgraphs for row in rows], dtype=np.int64),
         valid=np.isfinite(values[:, 0]) & np.isfinite(values[:, 2]),
-        weighted=np.array([s.weighted is not None for s in spectra], dtype=np.bool_),
+        weighted=np.array([row.weighted for row in rows], dtype=np.bool_),
     )
 
 
@@ -215,7 +237,7 @@ def spectral_columns(
     """
     rule = convention_named(convention)
     spectra = layer_spectra(graphs, rule, certify=certify, threads=threads)
-    found = coordinates_of(spectra, rule)
+    found = _gathered([_row(spectrum, rule) for spectrum in spectra])
     whole = [_whole_layer(spectrum, rule) for spectrum in spectra]
     columns: dict[str, NDArray[Any]] = {
         name: np.array([row[name] for row in whole], dtype=np.float64) for name in WHOLE_LAYER
