@@ -32,7 +32,7 @@ LAYER_ENCODINGS = ("rolled", "channel")
 BATCH = 1024
 """Weights that are fetched at a time."""
 
-HARDLY_SPARSE = 1 / 16
+HARDLY_SPARSE = 1 / 8
 """Density from which writing at every place beats finding the ones."""
 
 UInt = NDArray[np.unsignedinteger]
