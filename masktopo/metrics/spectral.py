@@ -182,32 +182,30 @@ def ramanujan_bound(left_mean: Array, right_mean: Array) -> Array:
     return np.sqrt(left_mean - 1) + np.sqrt(right_mean - 1)
 
 
-def _gaps(spectrum: LayerSpectrum, convention: Convention) -> Array:
-    """Ramanujan gap and weighted spectral gap of every task, shape (n_tasks, 2)."""
-    bound = ramanujan_bound(spectrum.left_mean, spectrum.right_mean)
-    gap = bound - spectrum.unweighted[:, 1]
-    if convention.relative_gap:
-        gap = gap / np.where(bound > 0, bound, np.nan)
-    weighted = np.full_like(gap, np.nan)
-    if spectrum.weighted is not None:
-        weighted = spectrum.weighted[:, 0] - spectrum.weighted[:, 1]
-    return np.column_stack([gap, weighted])
-
-
 def _coordinate(spectrum: LayerSpectrum, convention: Convention) -> list[float]:
-    """One layer's coordinate: the whole layer's gaps, and their means over the subgraphs."""
-    gaps = _gaps(spectrum, convention)
-    whole = gaps[0]
-    if not convention.whole_valid(spectrum.left_mean[:1], spectrum.right_mean[:1])[0]:
-        whole = np.full(2, np.nan)
-    parts = np.full(2, np.nan)
-    if spectrum.n_left.size > 1:
-        factor = np.ones(spectrum.n_left.size - 1)
-        if convention.size_factor:
-            n_left, n_right = spectrum.n_left[1:], spectrum.n_right[1:]
-            factor = np.maximum(n_left, n_right) / (n_left + n_right - 1)
-        parts = (factor[:, None] * gaps[1:]).mean(axis=0)
-    return [whole[0], whole[1], parts[0], parts[1]]
+    """One layer's coordinate: the whole layer's gaps, and their means over the subgraphs.
+
+    A layer may take less time than a dozen calls of NumPy, so there are few.
+    """
+    left_mean, right_mean = spectrum.left_mean, spectrum.right_mean
+    bound = ramanujan_bound(left_mean, right_mean)
+    gaps = np.empty((2, bound.size))
+    gaps[0] = bound - spectrum.unweighted[:, 1]
+    if convention.relative_gap:
+        gaps[0] /= np.where(bound > 0, bound, np.nan)
+    gaps[1] = np.nan
+    if spectrum.weighted is not None:
+        gaps[1] = spectrum.weighted[:, 0] - spectrum.weighted[:, 1]
+    valid = convention.whole_valid(left_mean[:1], right_mean[:1])[0]
+    whole = gaps[:, 0].tolist() if valid else [np.nan, np.nan]
+    n_parts = bound.size - 1
+    if n_parts == 0:
+        return [*whole, np.nan, np.nan]
+    parts = gaps[:, 1:]
+    if convention.size_factor:
+        n_left, n_right = spectrum.n_left[1:], spectrum.n_right[1:]
+        parts = parts * (np.maximum(n_left, n_right) / (n_left + n_right - 1))
+    return [*whole, *(parts.sum(axis=1) / n_parts).tolist()]
 
 
 def spectral_columns(

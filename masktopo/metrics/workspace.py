@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import NDArray
 
 from masktopo.graphs.bipartite import BipartiteGraph
 from masktopo.kernels.workspace import IN_PLACE, MAX_STEPS, SMALL, Workspace
@@ -23,7 +23,7 @@ class Buffers:
     """One thread's buffers, which only grow: fresh memory would be paged in for every layer."""
 
     def __init__(self) -> None:
-        self._buffers: dict[str, NDArray[np.uint8]] = {}
+        self._buffers: dict[tuple[str, np.dtype[Any] | type], NDArray[Any]] = {}
 
     def workspace(self, graph: BipartiteGraph) -> Workspace:
         """Return a workspace that is large enough for every task of `graph`."""
@@ -51,10 +51,9 @@ class Buffers:
             gram=self._take("gram", gram_side**2, np.float64),
         )
 
-    def _take(self, name: str, size: int, dtype: DTypeLike) -> NDArray[Any]:
-        """View `size` items of the buffer `name`, which is made larger where it must be."""
-        n_bytes = size * np.dtype(dtype).itemsize
-        held = self._buffers.get(name)
-        if held is None or held.size < n_bytes:
-            held = self._buffers[name] = np.empty(max(n_bytes, 64), np.uint8)
-        return held[:n_bytes].view(dtype)
+    def _take(self, name: str, size: int, dtype: np.dtype[Any] | type) -> NDArray[Any]:
+        """View `size` items of the buffer of that name and type, made larger where it must be."""
+        held = self._buffers.get((name, dtype))
+        if held is None or held.size < size:
+            held = self._buffers[name, dtype] = np.empty(max(size, 8), dtype)
+        return held[:size]
