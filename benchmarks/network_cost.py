@@ -23,7 +23,8 @@ from masktopo.bench.machine import describe_machine
 from masktopo.bench.suites.network_metrics import all_metrics, without_list
 from masktopo.bench.timing import measure
 from masktopo.bench.traced import masks_of, traced_wiring
-from masktopo.graphs.multipartite import MultipartiteGraph, network_graph
+from masktopo.graphs.build import network_graph
+from masktopo.graphs.multipartite import MultipartiteGraph
 
 Step = tuple[str, Callable[[], Any]]
 

@@ -17,7 +17,7 @@ _HOMES = {
     "analyze_many": "masktopo.analysis",
     "compare": "masktopo.comparison",
     "null_scores": "masktopo.metrics.nulls",
-    "multipartite": "masktopo.graphs.multipartite",
+    "multipartite": "masktopo.graphs.build",
     "trace": "masktopo.graphs.tracing.follow",
     "load_wiring": "masktopo.graphs.wiring_file",
     "prune": "masktopo.pruning.prune",
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from masktopo.comparison import compare as compare
     from masktopo.errors import MasktopoError as MasktopoError
     from masktopo.errors import MasktopoWarning as MasktopoWarning
-    from masktopo.graphs.multipartite import multipartite as multipartite
+    from masktopo.graphs.build import multipartite as multipartite
     from masktopo.graphs.tracing.follow import trace as trace
     from masktopo.graphs.wiring_file import load_wiring as load_wiring
     from masktopo.masks.layer import LayerMask as LayerMask

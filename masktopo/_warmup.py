@@ -59,7 +59,7 @@ def _of_networks() -> Iterator[Callable[[], Any]]:
     import torch
     from torch import nn
 
-    from masktopo.graphs.multipartite import multipartite
+    from masktopo.graphs.build import multipartite
     from masktopo.metrics.paths import path_metrics
     from masktopo.pruning.prune import prune
 

@@ -10,8 +10,8 @@ from masktopo._check import check_choice, check_count
 from masktopo._progress import shows_progress
 from masktopo._random import Rng
 from masktopo._threads import limited_blas
+from masktopo.graphs.build import find_wiring
 from masktopo.graphs.fitting import completed
-from masktopo.graphs.multipartite import find_wiring
 from masktopo.graphs.wiring import Wiring
 from masktopo.layerwise import PartialFile, measure_in_turn, weights_digest
 from masktopo.masks.load import load_masks

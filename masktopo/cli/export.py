@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Write what was asked for, and say what it is."""
     from masktopo._check import check_choice
-    from masktopo.graphs.multipartite import find_wiring
+    from masktopo.graphs.build import find_wiring
     from masktopo.masks.load import load_masks
 
     check_choice("--to", arguments.to, FORMATS)
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _graph(masks: "MaskSet", wiring: "Wiring", encoding: str) -> "MultipartiteGraph":
-    from masktopo.graphs.multipartite import multipartite
+    from masktopo.graphs.build import multipartite
 
     # Files list edges, however many there are.
     lists = "explicit" if encoding == "unrolled" else "auto"

@@ -1,7 +1,6 @@
-"""A network's end-to-end graph: its layers' bipartite graphs joined along the wiring."""
+"""A network's end-to-end graph, as it is held, read out and exported."""
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -9,16 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from masktopo._check import check_choice
-from masktopo.errors import ArgumentError, WiringError
-from masktopo.graphs.channel_edges import channel_edges
+from masktopo.errors import WiringError
 from masktopo.graphs.edges import Edges
-from masktopo.graphs.fitting import as_used, completed, fitted
 from masktopo.graphs.implicit import EdgeMap
-from masktopo.graphs.order import wiring_from_order
-from masktopo.graphs.unrolled_maps import choose_explicit, unrolled_map
-from masktopo.graphs.wiring import Link, Wiring
-from masktopo.masks.layer import LayerMask
+from masktopo.graphs.wiring import Wiring
 from masktopo.masks.maskset import MaskSet
 
 if TYPE_CHECKING:
@@ -27,20 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from scipy.sparse import csr_array
 
-__all__ = [
-    "NETWORK_ENCODINGS",
-    "REPRESENTATIONS",
-    "EdgeBlock",
-    "MultipartiteGraph",
-    "find_wiring",
-    "listed",
-    "multipartite",
-    "network_graph",
-]
-
-NETWORK_ENCODINGS = ("channel", "unrolled")
-
-REPRESENTATIONS = ("auto", "explicit", "matrix-free")
+__all__ = ["EdgeBlock", "MultipartiteGraph", "listed"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +150,7 @@ class MultipartiteGraph:
 
         Examples
         --------
-        >>> from masktopo import LayerMask, MaskSet
+        >>> from masktopo import LayerMask, MaskSet, multipartite
         >>> graph = multipartite(MaskSet([LayerMask("fc", np.eye(2, dtype=bool))]))
         >>> graph.to_igraph().es["layer"]
         ['fc', 'fc']
@@ -191,7 +171,7 @@ class MultipartiteGraph:
 
         Examples
         --------
-        >>> from masktopo import LayerMask, MaskSet
+        >>> from masktopo import LayerMask, MaskSet, multipartite
         >>> graph = multipartite(MaskSet([LayerMask("fc", np.eye(2, dtype=bool))]))
         >>> graph.to_networkx().edges[0, 2, 0]
         {'layer': 'fc', 'mark': 'layer', 'multiplicity': 1}
@@ -220,7 +200,7 @@ class MultipartiteGraph:
 
         Examples
         --------
-        >>> from masktopo import LayerMask, MaskSet
+        >>> from masktopo import LayerMask, MaskSet, multipartite
         >>> graph = multipartite(MaskSet([LayerMask("fc", np.eye(2, dtype=bool))]))
         >>> graph.to_pyg()["edge_index"]
         tensor([[0, 1],
@@ -339,137 +319,3 @@ def listed(block: EdgeBlock) -> Edges:
             'the edges of this graph are not listed; build it with representation="explicit"'
         )
     return block.edges
-
-
-def multipartite(
-    source: Any,
-    *,
-    model: Any = None,
-    example_input: Any = None,
-    wiring: Wiring | None = None,
-    encoding: str = "channel",
-    representation: str = "auto",
-) -> MultipartiteGraph:
-    """Join the bipartite graphs of a network's layers along its data flow.
-
-    Parameters
-    ----------
-    source : path, state dict, dict of masks, torch.nn.Module or MaskSet
-        Anything that `load_masks` takes.
-    model : torch.nn.Module, optional
-        The network, from which the data flow is traced; needs `example_input`.
-    example_input : tensor, tuple or dict of tensors, optional
-        What the model takes, batch first: see `masktopo.trace`.
-    wiring : Wiring, optional
-        The data flow, in place of a model. Without either it is taken from the order of the
-        layers, where `wiring_from_order` allows.
-    encoding : {"channel", "unrolled"}
-        See section 1 of the definitions. ``unrolled`` needs a model or a wiring made from one.
-    representation : {"auto", "explicit", "matrix-free"}
-        Whether edges are listed, in ``unrolled``. ``auto`` lists them up to 100 million.
-
-    Returns
-    -------
-    MultipartiteGraph
-
-    Raises
-    ------
-    WiringError
-        If a mask has no layer in the wiring or sizes do not fit; if there is neither model nor
-        wiring and the order of the layers gives none; or if an operation of the model is unknown.
-
-    Notes
-    -----
-    ``channel``: O(size) over all masks, and 4 bytes an edge, 20 more with weights. ``unrolled``:
-    O(edges) and 4 bytes an edge, 4 or 8 more with weights; matrix-free O(size) and no edges.
-
-    References
-    ----------
-    Cunegatti, Farina, Bucur, Iacca: *Understanding Sparse Neural Networks from their Topology
-    via Multipartite Graph Representations*, TMLR 2024.
-
-    Examples
-    --------
-    >>> from masktopo import LayerMask, MaskSet
-    >>> hidden = LayerMask("hidden", np.array([[True, False], [True, True], [False, False]]))
-    >>> head = LayerMask("head", np.array([[True, True, True]]))
-    >>> graph = multipartite(MaskSet([hidden, head]))
-    >>> graph.n_nodes, graph.n_edges
-    (6, 6)
-    """
-    check_choice("encoding", encoding, NETWORK_ENCODINGS)
-    check_choice("representation", representation, REPRESENTATIONS)
-    masks = _load(source)
-    wiring = find_wiring(masks, model=model, example_input=example_input, wiring=wiring)
-    masks = completed(masks, wiring)
-    return network_graph(masks, wiring, encoding=encoding, representation=representation)
-
-
-def network_graph(
-    masks: MaskSet, wiring: Wiring, *, encoding: str = "channel", representation: str = "auto"
-) -> MultipartiteGraph:
-    """Join masks along a wiring, as `multipartite` does, without a word on what is missing."""
-    if encoding == "unrolled" and wiring.assumed:
-        raise WiringError(
-            "without a model positions are unknown: only the encoding channel is there"
-        )
-    masks = fitted(masks, wiring)
-    builder = _channel_maps if encoding == "channel" else _unrolled_maps
-    sizes = [nodes.channels if encoding == "channel" else nodes.size for nodes in wiring.nodes]
-    blocks = builder(masks, wiring, representation)
-    offsets = np.cumsum([0, *sizes], dtype=np.int64)
-    return MultipartiteGraph(masks, wiring, encoding, offsets, tuple(blocks))
-
-
-def find_wiring(
-    masks: MaskSet, *, model: Any = None, example_input: Any = None, wiring: Wiring | None = None
-) -> Wiring:
-    """Return the wiring: the given one, the model's, or the one that the order suggests."""
-    if (model is None) != (example_input is None):
-        raise ArgumentError("model and example_input come together")
-    if model is None:
-        return wiring_from_order(masks) if wiring is None else wiring
-    if wiring is not None:
-        raise ArgumentError("give a model or a wiring, not both")
-    from masktopo.graphs.tracing import trace
-
-    return trace(model, example_input)
-
-
-def _load(source: Any) -> MaskSet:
-    if isinstance(source, MaskSet):
-        return source
-    from masktopo.masks.load import load_masks
-
-    return load_masks(source)
-
-
-def _used(masks: MaskSet, link: Link) -> LayerMask | None:
-    if link.layer is None or link.use is None:
-        return None
-    return as_used(masks[link.layer], link.use)
-
-
-def _channel_maps(masks: MaskSet, wiring: Wiring, representation: str) -> Iterator[EdgeBlock]:
-    if representation == "matrix-free":
-        raise ArgumentError("the encoding channel lists its edges: nothing is matrix-free there")
-    for index, link in enumerate(wiring.links):
-        layer = _used(masks, link)
-        for source in link.sources:
-            yield _block(index, link, source, channel_edges(layer, link, source, wiring.node_sets))
-
-
-def _unrolled_maps(masks: MaskSet, wiring: Wiring, representation: str) -> Iterator[EdgeBlock]:
-    explicit = representation == "explicit"
-    if representation == "auto":
-        uses = [(_used(masks, link), link) for link in wiring.links]
-        explicit = choose_explicit(uses, wiring.node_sets)
-    for index, link in enumerate(wiring.links):
-        layer = _used(masks, link)
-        for source in link.sources:
-            found = unrolled_map(layer, link, source, wiring.node_sets, explicit=explicit)
-            yield _block(index, link, source, found)
-
-
-def _block(index: int, link: Link, source: str, edges: EdgeMap) -> EdgeBlock:
-    return EdgeBlock(index, link.layer, link.mark, link.on_paths, source, link.target, edges)

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from masktopo._check import join_names
 from masktopo.graphs.bipartite import BipartiteGraph, bipartite_graphs
-from masktopo.graphs.multipartite import MultipartiteGraph, find_wiring, network_graph
+from masktopo.graphs.build import find_wiring, network_graph
+from masktopo.graphs.multipartite import MultipartiteGraph
 from masktopo.graphs.wiring import Wiring
 from masktopo.masks.maskset import MaskSet
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from masktopo.graphs.multipartite import EdgeBlock, MultipartiteGraph, listed, network_graph
+from masktopo.graphs.build import network_graph
+from masktopo.graphs.multipartite import EdgeBlock, MultipartiteGraph, listed
 from masktopo.metrics.dead_ends import owners
 
 if TYPE_CHECKING:

@@ -104,7 +104,7 @@ def path_metrics(graph: MultipartiteGraph) -> PathMetrics:
     Examples
     --------
     >>> from masktopo import LayerMask, MaskSet
-    >>> from masktopo.graphs.multipartite import multipartite
+    >>> from masktopo.graphs.build import multipartite
     >>> hidden = LayerMask("hidden", np.array([[True, False], [True, True], [True, True]]))
     >>> head = LayerMask("head", np.array([[True, True, False]]))
     >>> found = path_metrics(multipartite(MaskSet([hidden, head])))

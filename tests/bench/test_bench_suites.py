@@ -16,7 +16,7 @@ from masktopo.bench.suites import network_metrics, network_shape, parts
 from masktopo.bench.suites.registry import SUITES
 from masktopo.bench.traced import TRACED, masks_of, traced_wiring
 from masktopo.graphs.bipartite import bipartite
-from masktopo.graphs.multipartite import multipartite, network_graph
+from masktopo.graphs.build import multipartite, network_graph
 from masktopo.masks.layer import LayerMask
 from masktopo.masks.maskset import MaskSet
 from masktopo.metrics.conventions import CONVENTIONS

@@ -3,7 +3,7 @@ from math import prod
 import pytest
 
 from masktopo.bench.traced import masks_of, traced_wiring
-from masktopo.graphs.multipartite import network_graph
+from masktopo.graphs.build import network_graph
 
 
 @pytest.mark.parametrize(

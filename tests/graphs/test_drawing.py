@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 
 from masktopo.errors import ArgumentError
+from masktopo.graphs.build import multipartite
 from masktopo.graphs.drawing import plot
 from masktopo.graphs.drawing.layout import MOST_DOTS, Span, columns_of, levels, short_name
-from masktopo.graphs.multipartite import multipartite
 from masktopo.masks.layer import LayerMask
 from masktopo.masks.maskset import MaskSet
 from tests.naive.networks import live_nodes, weight_digraph

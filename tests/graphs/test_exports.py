@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from masktopo.errors import ArgumentError, WiringError
-from masktopo.graphs.multipartite import multipartite
+from masktopo.graphs.build import multipartite
 from masktopo.graphs.views import Blank, Read
 from masktopo.graphs.wiring import MARKS, ROLES, LayerSpec, Link, NodeSet, Use, Wiring
 from masktopo.masks.layer import LayerMask

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from masktopo.graphs import tracing
-from masktopo.graphs.multipartite import multipartite
+from masktopo.graphs.build import multipartite
 from masktopo.metrics.paths import path_metrics
 from tests.naive.architectures import random_architecture, random_masks, random_weights
 from tests.naive.exported import exported

@@ -11,7 +11,7 @@ import torch
 from masktopo.analysis import analyze
 from masktopo.errors import MasktopoError
 from masktopo.graphs import tracing
-from masktopo.graphs.multipartite import multipartite
+from masktopo.graphs.build import multipartite
 from masktopo.metrics.paths import path_metrics
 from tests.naive.exported import exported
 from tests.naive.graph_blocks import assert_blocks, assert_log10, assert_sets

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 import masktopo
 from masktopo.errors import MasktopoError, WiringFileError
 from masktopo.graphs import wiring_file
+from masktopo.graphs.build import multipartite
 from masktopo.graphs.edges import FACTORS
-from masktopo.graphs.multipartite import multipartite
 from masktopo.graphs.view_flow import carried
 from masktopo.graphs.views import OUTPUT, Along, AxisMap, Read, Reshape, Sum, restricted
 from masktopo.graphs.wiring import LayerSpec, Link, NodeSet, Use, Wiring

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from masktopo.graphs.multipartite import multipartite
+from masktopo.graphs.build import multipartite
 from masktopo.graphs.simple import SimpleGraph, simple_graph
 from masktopo.masks.layer import LayerMask
 from masktopo.masks.maskset import MaskSet

@@ -3,7 +3,7 @@ import math
 import numpy as np
 
 from masktopo import analyze, null_scores
-from masktopo.graphs.multipartite import multipartite
+from masktopo.graphs.build import multipartite
 from masktopo.masks.layer import LayerMask
 from masktopo.masks.maskset import MaskSet
 from masktopo.metrics import connectivity_family

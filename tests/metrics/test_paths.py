@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from masktopo.graphs.multipartite import multipartite
+from masktopo.graphs.build import multipartite
 from masktopo.masks.layer import LayerMask
 from masktopo.masks.maskset import MaskSet
 from masktopo.metrics.centrality import gini

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from masktopo.graphs.multipartite import multipartite
+from masktopo.graphs.build import multipartite
 from masktopo.graphs.simple import simple_graph
 from masktopo.metrics.graph_spectrum import graph_spectrum, product_of_graph
 from masktopo.metrics.top_eigenvalues import run_together, search, top_eigenvalues

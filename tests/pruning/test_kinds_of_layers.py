@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from masktopo.graphs.multipartite import network_graph
+from masktopo.graphs.build import network_graph
 from masktopo.graphs.tracing import trace
 from masktopo.metrics.flow import path_sums
 from masktopo.pruning import METHODS, prune

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from masktopo.errors import MasktopoWarning
+from masktopo.graphs.build import network_graph
 from masktopo.graphs.fitting import as_used
-from masktopo.graphs.multipartite import network_graph
 from masktopo.graphs.views import Read
 from masktopo.masks.layer import LayerMask
 from masktopo.masks.maskset import MaskSet

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from masktopo._random import stream
+from masktopo.graphs.build import network_graph
 from masktopo.graphs.fitting import fitted
-from masktopo.graphs.multipartite import network_graph
 from masktopo.graphs.tracing import trace
 from masktopo.graphs.views import OUTPUT, Along, AxisMap, Read
 from masktopo.graphs.wiring import LayerSpec, Link, NodeSet, Use, Wiring

@@ -35,7 +35,7 @@ from masktopo.bench.suites.shared import (
 )
 from masktopo.bench.traced import TRACED
 from masktopo.graphs.bipartite import BipartiteGraph, bipartite
-from masktopo.graphs.multipartite import multipartite
+from masktopo.graphs.build import multipartite
 from masktopo.masks.layer import LayerMask
 from masktopo.masks.maskset import MaskSet
 

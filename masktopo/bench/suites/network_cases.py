@@ -25,7 +25,8 @@ from masktopo.bench.suites.edge_lists import (
     sorted_pairs,
 )
 from masktopo.bench.traced import masks_of, traced_wiring
-from masktopo.graphs.multipartite import MultipartiteGraph, network_graph
+from masktopo.graphs.build import network_graph
+from masktopo.graphs.multipartite import MultipartiteGraph
 from masktopo.graphs.wiring import Wiring
 from masktopo.masks.maskset import MaskSet
 

@@ -15,7 +15,8 @@ from masktopo.bench.suites.block_matrices import graph_passes
 from masktopo.bench.suites.network_cuts import CUTS, both_cuts
 from masktopo.bench.suites.network_paths import PATHS
 from masktopo.bench.suites.network_shape import EIGENVALUES, MOTIFS, SHAPE, undirected
-from masktopo.graphs.multipartite import MultipartiteGraph, network_graph
+from masktopo.graphs.build import network_graph
+from masktopo.graphs.multipartite import MultipartiteGraph
 from masktopo.metrics.connectivity import ConnectivityMetrics, connectivity_metrics
 from masktopo.metrics.path_lengths import PathLengths, path_lengths
 from masktopo.metrics.paths import PathMetrics, path_metrics

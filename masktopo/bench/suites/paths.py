@@ -16,7 +16,8 @@ from masktopo.bench.cases import Case, Grid, Implementation, Suite, Task, larges
 from masktopo.bench.masks import make_masks
 from masktopo.bench.networks import shapes_of
 from masktopo.bench.suites.shared import DENSITIES, grid_of
-from masktopo.graphs.multipartite import MultipartiteGraph, listed, multipartite
+from masktopo.graphs.build import multipartite
+from masktopo.graphs.multipartite import MultipartiteGraph, listed
 from masktopo.metrics.effective import effective_weights
 from masktopo.metrics.flow import path_sums, reach
 from masktopo.metrics.paths import PathMetrics, path_metrics

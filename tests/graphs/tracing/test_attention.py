@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional
 
 from masktopo.errors import WiringError
-from masktopo.graphs.multipartite import multipartite
+from masktopo.graphs.build import multipartite
 from masktopo.graphs.tracing import trace
 from masktopo.masks.layer import LayerMask
 from masktopo.masks.maskset import MaskSet

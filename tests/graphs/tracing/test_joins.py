@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from masktopo.graphs.multipartite import multipartite
+from masktopo.graphs.build import multipartite
 from masktopo.graphs.tracing import trace
 from masktopo.graphs.views import Along, Read, Sum
 from masktopo.masks.layer import LayerMask
