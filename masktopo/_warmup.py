@@ -40,16 +40,17 @@ def _of_layers() -> Iterator[Callable[[], Any]]:
 
     for encoding in ("rolled", "channel"):
         for weighted in (False, True):
-            masks = _masks({"conv": (80, 72, 3, 3), "fc": (70, 80)}, 0.3, weighted=weighted)
+            shapes = {"sparse": (80, 72, 3, 3), "hardly": (70, 80)}
+            masks = _masks(shapes, {"sparse": 0.1, "hardly": 0.3}, weighted=weighted)
             yield partial(analyze, masks, encoding=encoding)
             for against in ("shuffle", "degree"):
                 yield partial(
                     null_scores, masks, against=against, metrics="density", n=1, progress=False
                 )
     # Hardly sparse, and large enough to be left as it is.
-    large = _masks({"fc": (1100, 1100)}, 0.9, weighted=True)
+    large = _masks({"fc": (1100, 1100)}, {"fc": 0.9}, weighted=True)
     yield partial(analyze, large, metrics="spectral")
-    small = _masks({"fc": (3, 4)}, 0.7, weighted=True)
+    small = _masks({"fc": (3, 4)}, {"fc": 0.7}, weighted=True)
     yield partial(analyze, small, metrics="expansion")
     yield partial(analyze, large, metrics="mu_0", certify=True)
 
@@ -86,7 +87,9 @@ def _of_networks() -> Iterator[Callable[[], Any]]:
     yield partial(measured, "matrix-free")
 
 
-def _masks(shapes: dict[str, tuple[int, ...]], density: float, *, weighted: bool) -> "MaskSet":
+def _masks(
+    shapes: dict[str, tuple[int, ...]], densities: dict[str, float], *, weighted: bool
+) -> "MaskSet":
     """Draw the masks of some layers."""
     from masktopo.masks.layer import LayerMask
     from masktopo.masks.maskset import MaskSet
@@ -95,7 +98,7 @@ def _masks(shapes: dict[str, tuple[int, ...]], density: float, *, weighted: bool
     return MaskSet(
         LayerMask(
             name,
-            rng.random(shape) < density,
+            rng.random(shape) < densities[name],
             rng.standard_normal(shape).astype(np.float32) if weighted else None,
             "linear" if len(shape) == 2 else "conv2d",
         )

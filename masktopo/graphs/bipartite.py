@@ -146,7 +146,8 @@ def bipartite(layer: LayerMask, encoding: str = "rolled") -> BipartiteGraph:
 
     Notes
     -----
-    Two passes over the mask; O(size / 8 + edges) for ``rolled`` and O(size) for ``channel``.
+    Two passes over the mask: O(size / 8 + edges) for ``rolled``, O(size) where an eighth or more
+    is kept, and for ``channel``.
     Memory: 2 or 4 bytes an edge, 4 or 8 more with weights, and 8 a left node.
 
     Examples
