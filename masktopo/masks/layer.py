@@ -151,6 +151,11 @@ def _checked_mask(name: str, mask: NDArray[np.generic]) -> NDArray[np.generic]:
                 f"layer {name!r}: a mask holds only 0 and 1, but this one has "
                 f"{others.size} other values, such as {found}"
             )
+    elif mask.size and (largest := int(mask.view(np.uint8).max())) > 1:
+        # Memory that was never set, or another's: kernels count on the bytes.
+        raise MaskError(
+            f"layer {name!r}: the mask has the byte {largest} for a truth value; expected 0 or 1"
+        )
     return _read_only(mask, np.dtype(np.bool_))
 
 

@@ -70,6 +70,11 @@ def test_arrays_of_any_layout_become_contiguous():
         ),
         ({"mask": EYE * 0.5}, MaskError, "layer 'fc': .* 3 other values, such as 0.5"),
         ({"mask": EYE * -1}, MaskError, "layer 'fc': .* 3 other values, such as -1"),
+        (
+            {"mask": np.array([[0, 2], [1, 255]], np.uint8).view(np.bool_)},
+            MaskError,
+            "layer 'fc': the mask has the byte 255 for a truth value; expected 0 or 1",
+        ),
         ({"weight": np.ones((3, 2))}, MaskError, r"mask has shape \(3, 3\), .* shape \(3, 2\)"),
         ({"weight": EYE * 1j}, MaskError, "layer 'fc': weights must be real .* complex128"),
         ({"weight": EYE / np.inf + np.nan}, MaskError, "layer 'fc': 3 of 3 kept weights are nan"),
