@@ -11,9 +11,6 @@ __all__ = ["limited_blas", "map_threads"]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-CHEAPEST = 0.25
-"""Of a thread's part of the cost, how much the items may have that go together."""
-
 
 def map_threads(
     function: Callable[[Item], Result],
@@ -24,36 +21,31 @@ def map_threads(
 ) -> list[Result]:
     """Apply `function` to every item, the costliest first, and keep the order of the items.
 
-    The cheapest items go together, as one of their joint cost: between short kernels threads
-    wait for Python's lock, and at the end all would be at the cheap ones at the same time. With
-    one thread nothing is started. After an error no further item is begun, and the error of the
-    costliest item that failed is raised.
+    With one thread nothing is started. After an error no further item is begun, and the error
+    of the costliest item that failed is raised.
 
     Examples
     --------
     >>> map_threads(str, [3, 1, 2], 2, cost=float)
     ['3', '1', '2']
     """
-    costs = [cost(item) for item in items]
-    order = sorted(range(len(items)), key=lambda place: -costs[place])
+    order = sorted(range(len(items)), key=lambda place: -cost(items[place]))
     found: dict[int, Result] = {}
     failed: dict[int, BaseException] = {}
-    waiting = deque(_shares(order, costs, threads))
+    waiting = deque(order)
 
     # A pool's futures would cost more than a small layer does: each is a lock and a wake-up.
     def work() -> None:
         while waiting:
             try:
-                places = waiting.popleft()
+                place = waiting.popleft()
             except IndexError:  # another thread took the last one
                 return
-            for place in places:
-                try:
-                    found[place] = function(items[place])
-                except BaseException as error:
-                    failed[place] = error
-                    waiting.clear()
-                    return
+            try:
+                found[place] = function(items[place])
+            except BaseException as error:
+                failed[place] = error
+                waiting.clear()
 
     if threads == 1 or len(items) < 2:
         work()
@@ -66,22 +58,6 @@ def map_threads(
     if failed:
         raise failed[min(failed, key=order.index)]
     return [found[place] for place in range(len(items))]
-
-
-def _shares(order: list[int], costs: list[float], threads: int) -> list[list[int]]:
-    """Put items together that are done in one go: the cheapest ones, up to a part of all cost.
-
-    The costliest item stays first.
-    """
-    left = CHEAPEST * sum(costs) / threads
-    kept = len(order)
-    while threads > 1 and kept > 1 and costs[order[kept - 1]] <= left:
-        kept -= 1
-        left -= costs[order[kept]]
-    shares = [[place] for place in order[:kept]]
-    if kept < len(order):
-        shares.append(order[kept:])
-    return shares[:1] + sorted(shares[1:], key=lambda share: -sum(costs[i] for i in share))
 
 
 @contextmanager

@@ -25,9 +25,6 @@ Result = TypeVar("Result")
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-CALLS = 300_000
-"""What a layer of any size takes, 0.1 ms, in the time of encoding one weight."""
-
 LEAST_DEGREE = 3
 """Left-regular subgraphs of a smaller degree are never valid."""
 
@@ -159,8 +156,7 @@ def _cost(layer: LayerMask) -> float:
     Edges are guessed from some 2,000 places: to count them would take longer than a small layer.
     """
     apart = layer.size // 2048 | 1
-    edges = apart * int(np.count_nonzero(layer.mask.reshape(-1)[::apart]))
-    return CALLS + layer.size + 300 * edges
+    return layer.size + 300 * apart * int(np.count_nonzero(layer.mask.reshape(-1)[::apart]))
 
 
 def _solver(
