@@ -35,6 +35,7 @@ def accuracies(given: argparse.Namespace, density: float, seed: int) -> tuple[fl
         epochs=given.epochs,
         batch_size=given.batch_size,
         augment="crop-flip" if shape[0] == 3 else None,
+        step=given.step,
     )
     model = build_network(given.model, input_shape=shape, n_classes=data.train.n_classes, rng=seed)
     masks = masktopo.prune(model, method="random-erk", density=density, rng=seed)
@@ -75,6 +76,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--step", default="eager", help="as for `masktopo train`")
     parser.add_argument("--out", type=Path, default=Path("dynamic-gain"), help="folder")
     parser.add_argument("--quick", action="store_true", help="in miniature")
     given = parser.parse_args(words)

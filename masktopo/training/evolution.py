@@ -123,7 +123,7 @@ class Evolution:
         if parameter.grad is None:
             raise TrainingError(
                 f"layer {name!r} has no gradient after step {key[0]}, and growth='gradient' reads "
-                "it: a frozen weight has none, nor has a step that was replayed from a CUDA graph"
+                "it: a frozen weight has none"
             )
         return parameter.grad.abs()
 

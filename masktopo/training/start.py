@@ -13,7 +13,6 @@ from masktopo.masks.load import load_masks
 from masktopo.masks.maskset import MaskSet
 from masktopo.masks.slots import unwrapped
 from masktopo.pruning.prune import prune
-from masktopo.training.config import TrainConfig
 from masktopo.training.dynamic import DynamicSparsity, read_dynamic
 
 __all__ = ["read_settings", "start_masks", "start_network", "training_device"]
@@ -22,19 +21,13 @@ _START_DENSITY = 0.01
 
 
 def read_settings(
-    given: str | DynamicSparsity | None, config: TrainConfig, steps: int, *, stacklevel: int
+    given: str | DynamicSparsity | None, steps: int, *, stacklevel: int
 ) -> DynamicSparsity | None:
     """Return the settings of dynamic sparse training for a run of `steps`.
 
-    Raises an ArgumentError where they do not go with the way of stepping, and warns where no
-    update would ever be made.
+    Warns where no update would ever be made.
     """
     dynamic = read_dynamic(given)
-    if dynamic is not None and dynamic.growth == "gradient" and "graph" in config.step:
-        raise ArgumentError(
-            f"step={config.step!r} leaves no gradients, which growth='gradient' (RigL) reads; "
-            "'eager' and 'compiled' do"
-        )
     if dynamic is not None and not dynamic.is_due(dynamic.every, steps):
         warnings.warn(
             f"masks will not change: updates come every {dynamic.every} steps until "

@@ -9,8 +9,10 @@ import masktopo
 from masktopo.data import resolve_data
 from masktopo.networks import build_network
 from masktopo.pruning import METHODS
-from masktopo.training import DynamicSparsity
+from masktopo.training import DynamicSparsity, TrainConfig
 from masktopo.training.identity import state_digest
+from masktopo.training.optimizer import make_optimizer
+from masktopo.training.step import make_step
 from tests.training.test_resume import stop_in_epoch
 
 # Read when the first matrix product is made; without it torch warns of inexact repeats.
@@ -80,8 +82,26 @@ def test_a_stopped_run_goes_on(network, images, tmp_path, monkeypatch, step):
     assert not (tmp_path / "last.pt").exists()
 
 
-@pytest.mark.parametrize(("step", "growth"), [("eager", "gradient"), ("graph", "random")])
-def test_masks_change_under_every_step_that_allows_it(network, images, tmp_path, step, growth):
+def test_a_recorded_step_leaves_its_gradients(network, images):
+    data, model = images.train.to("cuda"), network.to("cuda").train()
+    # Without momentum and decay a weight moves by rate times gradient.
+    config = TrainConfig(
+        batch_size=32, learning_rate=0.1, momentum=0, nesterov=False, weight_decay=0, step="graph"
+    )
+    take = make_step(model, make_optimizer(model, config), data, config)
+    # The fourth step is recorded, and the sixth taken plainly, as an epoch's last batch is.
+    for place, size in enumerate((32, 32, 32, 32, 32, 20, 32, 32)):
+        before = [each.detach().clone() for each in model.parameters()]
+        take(torch.arange(32 * place, 32 * place + size, device="cuda"), None)
+        for weight, each in zip(before, model.parameters(), strict=True):
+            moved = (weight - each.detach()) / 0.1
+            # Weights of about 1 move by multiples of 6e-8, which the rate makes 6e-7.
+            torch.testing.assert_close(moved, each.grad, rtol=1e-4, atol=2e-6)
+
+
+@pytest.mark.parametrize("growth", ["random", "gradient"])
+@pytest.mark.parametrize("step", STEPS)
+def test_masks_change_under_every_step(network, images, tmp_path, step, growth):
     dynamic = DynamicSparsity(growth, every=2)
     shared = options(step, dynamic=dynamic, density=0.2)
     result = masktopo.train(network, None, images, out=tmp_path, **shared)

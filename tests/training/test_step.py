@@ -136,19 +136,29 @@ def test_a_step_is_recorded_once_a_rate_and_replayed(monkeypatch):
     }.items():
         monkeypatch.setattr(step.torch.cuda, name, fake)
 
+    weight = torch.zeros(1, requires_grad=True)
+
     def plain(chosen, draws):
         log.append(len(chosen))
+        weight.grad = torch.ones(1)
         return chosen.sum(), draws.sum()
 
-    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], 0.1)
+    optimizer = torch.optim.SGD([weight], 0.1)
     take = step._RecordedStep(plain, optimizer, 2)
     losses = [take(torch.tensor([1, 2]), torch.tensor([0, 0]))[0] for _ in range(5)]
     assert log == [2, 2, 2, "record", 2, "replay", "replay"]
     log.clear()
+    # A replay fills the gradient that was there when it was recorded.
+    filled = weight.grad
     take(torch.tensor([1]), torch.tensor([0]))
+    assert weight.grad is not filled
+    take(torch.tensor([1, 2]), torch.tensor([0, 0]))
+    assert weight.grad is filled
+    assert log == [1, "replay"]
+    log.clear()
     optimizer.param_groups[0]["lr"] = 0.01
     other, hits = take(torch.tensor([5, 6]), torch.tensor([7, 8]))
-    assert log == [1, "record", 2, "replay"]
+    assert log == ["record", 2, "replay"]
     assert (losses[-1].item(), other.item(), hits.item()) == (3, 11, 15)
     # Every replay writes to the same place, which what was given out must not share.
     assert len({loss.data_ptr() for loss in losses[3:]}) == 2
