@@ -76,7 +76,7 @@ def printed(code: str, *words: str) -> list[float]:
 
 
 def two_threads(name: str, rule: str, density: float, repeats: int) -> str:
-    """Compare the busier of two threads, with its caller, with one thread, in CPU time."""
+    """Compare the busier of two threads, the caller's one of them, with one, in CPU time."""
     masks = network(name, rule, density)
     shares = []
     for _ in range(repeats):
@@ -84,7 +84,7 @@ def two_threads(name: str, rule: str, density: float, repeats: int) -> str:
         one, two = (
             measure(partial(coordinates, masks, threads=threads), budget=0.3) for threads in (1, 2)
         )
-        shares.append(two.critical / one.cpu)
+        shares.append(two.busiest / one.cpu)
     low, median, high = np.quantile(shares, [0.25, 0.5, 0.75])
     return (
         f"{name} {rule} {density:g}: median {median:.2f}, quartiles {low:.2f} and {high:.2f}, "

@@ -21,7 +21,7 @@ def map_threads(
 ) -> list[Result]:
     """Apply `function` to every item, the costliest first, and keep the order of the items.
 
-    With one thread nothing is started. After an error no further item is begun, and the error
+    The caller is one of the threads. After an error no further item is begun, and the error
     of the costliest item that failed is raised.
 
     Examples
@@ -47,14 +47,18 @@ def map_threads(
                 failed[place] = error
                 waiting.clear()
 
-    if threads == 1 or len(items) < 2:
-        work()
-    else:
-        workers = [Thread(target=work) for _ in range(min(threads, len(items)))]
+    # The caller works too: where one that only waits has left its core, the next thread that is
+    # started was seen to share the core of the first.
+    workers = [Thread(target=work) for _ in range(min(threads, len(items)) - 1)]
+    try:
         for worker in workers:
             worker.start()
+        work()
         for worker in workers:
             worker.join()
+    except BaseException:  # an interrupt between two items, or no more threads to be had
+        waiting.clear()
+        raise
     if failed:
         raise failed[min(failed, key=order.index)]
     return [found[place] for place in range(len(items))]

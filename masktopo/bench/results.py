@@ -14,7 +14,7 @@ from masktopo.errors import ArgumentError
 
 __all__ = ["FORMAT", "STATUSES", "Results", "Row", "read_results", "write_results"]
 
-FORMAT = "masktopo-bench 1"
+FORMAT = "masktopo-bench 2"
 
 STATUSES = ("timed", "skipped", "differs", "failed")
 """``differs``: the answer is another than masktopo's, so its time is not worth reporting."""

@@ -66,7 +66,7 @@ def _row_line(row: Row, own: Row) -> str:
         time_text(timing.median),
         f"{time_text(timing.low)} - {time_text(timing.high)}",
         time_text(timing.cpu),
-        time_text(timing.critical),
+        time_text(timing.busiest),
         str(timing.runs),
         ratio_text(ratio) if ratio else "-",
         "" if share is None else f"{100 * share:.2g} %",

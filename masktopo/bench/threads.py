@@ -43,12 +43,9 @@ class ThreadTimes:
         self.workers: list[float] = []
 
     @property
-    def critical(self) -> float:
-        """CPU time of the longest chain: the caller's, then its busiest worker's.
-
-        The caller waits while workers run, so this is the wall time on an idle machine.
-        """
-        return self.caller + max(self.workers, default=0.0)
+    def busiest(self) -> float:
+        """CPU time of the busiest of all these threads."""
+        return max([self.caller, *self.workers])
 
 
 @contextmanager

@@ -30,8 +30,8 @@ class Timing:
         Median and quartiles of the wall time.
     cpu : float
         Median CPU time of the whole process, all its threads together.
-    critical : float
-        Median CPU time of the calling thread plus its busiest worker, see `ThreadTimes`.
+    busiest : float
+        Median CPU time of the busiest thread, which may be the caller; see `ThreadTimes`.
     runs : int
     load : float
         The machine's load average (1 minute) when the runs ended.
@@ -41,7 +41,7 @@ class Timing:
     low: float
     high: float
     cpu: float
-    critical: float
+    busiest: float
     runs: int
     load: float
 
@@ -83,7 +83,7 @@ def _summary(runs: Sequence["_Run"]) -> Timing:
         low=low,
         high=high,
         cpu=float(np.median([run.cpu for run in runs])),
-        critical=float(np.median([run.critical for run in runs])),
+        busiest=float(np.median([run.busiest for run in runs])),
         runs=len(runs),
         load=load_average(),
     )
@@ -102,7 +102,7 @@ class _Run(NamedTuple):
 
     wall: float
     cpu: float
-    critical: float
+    busiest: float
 
 
 def _time_once(call: Callable[[], Result]) -> tuple[Result, _Run]:
@@ -118,7 +118,7 @@ def _time_once(call: Callable[[], Result]) -> tuple[Result, _Run]:
     finally:
         if collected:
             gc.enable()
-    return result, _Run(wall, cpu, threads.critical)
+    return result, _Run(wall, cpu, threads.busiest)
 
 
 def load_average() -> float:

@@ -37,7 +37,7 @@ def test_runs_until_the_budget_is_spent(scripted):
     found = measure(None, budget=15.0)
     assert found.runs == 5
     assert (found.low, found.median, found.high) == (2.0, 3.0, 4.0)
-    assert (found.cpu, found.critical) == (1.5, 0.75)
+    assert (found.cpu, found.busiest) == (1.5, 0.75)
 
 
 @pytest.mark.parametrize(
@@ -76,8 +76,7 @@ def test_threads_are_told_apart():
     assert threading.Thread.run is before
     assert len(times.workers) == 2
     assert times.caller >= 0.02
-    assert times.critical == times.caller + max(times.workers) >= 0.05
-    assert times.critical < times.caller + sum(times.workers)
+    assert times.busiest == max([times.caller, *times.workers]) >= 0.03
 
 
 def test_the_timing_has_the_busiest_thread():
@@ -86,4 +85,4 @@ def test_the_timing_has_the_busiest_thread():
         worker.start()
         worker.join()
 
-    assert measure(call, budget=0.001, least=1).critical >= 0.01
+    assert measure(call, budget=0.001, least=1).busiest >= 0.01

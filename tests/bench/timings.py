@@ -10,7 +10,7 @@ def timing(median=1.0, low=None, high=None, runs=10):
         low=median * 0.9 if low is None else low,
         high=median * 1.1 if high is None else high,
         cpu=median,
-        critical=median / 2,
+        busiest=median / 2,
         runs=runs,
         load=0.5,
     )
