@@ -83,8 +83,8 @@ def train_many(
     stops the whole stack. Folders are the same, and runs that were stopped one way may go on in
     the other; runs that were stopped after different epochs are stacked apart.
 
-    A stack pays where one network leaves the device idle. On a CPU it hardly does:
-    `benchmarks/train_many.py` measures it. Memory grows with the stack.
+    A stack pays where one network leaves the device idle, so on a GPU with small networks; on a
+    CPU it hardly does. `benchmarks/train_many.py` measures it. Memory grows with the stack.
 
     Examples
     --------
