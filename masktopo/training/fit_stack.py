@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +12,7 @@ from torch import nn
 from tqdm import tqdm
 
 from masktopo.data.splits import DataSplits
+from masktopo.data.tensors import TensorData
 from masktopo.data.torch_random import fenced_torch_rng
 from masktopo.masks.maskset import MaskSet
 from masktopo.training.checkpoint import Checkpoint, advance, copied, save_checkpoint
@@ -19,8 +22,8 @@ from masktopo.training.folder import CHECKPOINT_FILE
 from masktopo.training.loop import accuracies, check_model_fits, train_epoch_of_all
 from masktopo.training.masked import HeldWeights, pruned_places
 from masktopo.training.optimizer import make_optimizer, repeatable_algorithms
-from masktopo.training.stack import join_states, split_state, stack_networks
-from masktopo.training.step import make_step, memory_format
+from masktopo.training.stack import Stack, join_states, split_state, stack_networks
+from masktopo.training.step import Step, make_step, memory_format
 
 __all__ = ["fit_stack"]
 
@@ -72,7 +75,7 @@ def fit_stack(
     parameters = dict(stack.network.named_parameters(remove_duplicate=False))
     optimizer = make_optimizer(stack, config)
     held = HeldWeights(optimizer, parameters, _stacked_places(networks, masks, device))
-    members, lasts = len(networks), list(lasts)
+    lasts = list(lasts)
     done = len(lasts[0].rows)
     if done:
         optimizer.load_state_dict(join_states([last.optimizer for last in lasts]))
@@ -82,36 +85,61 @@ def fit_stack(
         held.hold(),
         tqdm(total=config.epochs, initial=done, unit="epoch", disable=not progress) as bar,
     ):
-        step = make_step(stack, optimizer, training, config)
+        epochs = _Epochs(stack, optimizer, held, training, validation, config, seed)
         for epoch in range(done + 1, config.epochs + 1):
-            begun = time.perf_counter()
-            figures = train_epoch_of_all(
-                stack, optimizer, training, config, seed=seed, epoch=epoch, step=step
-            )
-            trained = time.perf_counter()
-            validated = accuracies(stack, validation)
-            held.check(f"after epoch {epoch}")
-            seconds = (time.perf_counter() - begun) / members
-            speed = members * len(training) / (trained - begun)
-            rows = [
-                epoch_row(epoch, config, *each, seconds, speed)
-                for each in zip(figures, validated, strict=True)
-            ]
-            states = split_state(copied(stack.network.state_dict()), members)
-            momenta = split_state(optimizer.state_dict(), members)
-            lasts = [
-                advance(last, state, momentum, row)
-                for last, state, momentum, row in zip(lasts, states, momenta, rows, strict=True)
-            ]
+            lasts = epochs.train(epoch, lasts)
             for last, folder in zip(lasts, folders, strict=True):
                 if folder is not None:
                     save_checkpoint(last, folder / CHECKPOINT_FILE)
-            bar.set_postfix(members=members, validation=f"{sum(validated) / members:.3f}")
+            mean = sum(last.rows[-1]["validation_accuracy"] for last in lasts) / stack.members
+            bar.set_postfix(members=stack.members, validation=f"{mean:.3f}")
             bar.update()
     return [
         _fitted(network.to(device), last, chosen)
         for network, last, chosen in zip(networks, lasts, masks, strict=True)
     ]
+
+
+@dataclass(frozen=True, eq=False)
+class _Epochs:
+    """What every epoch of a stack is trained with."""
+
+    stack: Stack
+    optimizer: torch.optim.Optimizer
+    held: HeldWeights
+    training: TensorData
+    validation: TensorData
+    config: TrainConfig
+    seed: int
+
+    @cached_property
+    def _step(self) -> Step:
+        return make_step(self.stack, self.optimizer, self.training, self.config)
+
+    def train(self, epoch: int, lasts: Sequence[Checkpoint]) -> list[Checkpoint]:
+        """Train and validate one epoch; return the state of every member after it."""
+        begun, members = time.perf_counter(), self.stack.members
+        figures = train_epoch_of_all(
+            self.stack,
+            self.optimizer,
+            self.training,
+            self.config,
+            seed=self.seed,
+            epoch=epoch,
+            step=self._step,
+        )
+        trained = time.perf_counter()
+        validated = accuracies(self.stack, self.validation)
+        self.held.check(f"after epoch {epoch}")
+        seconds = (time.perf_counter() - begun) / members
+        speed = members * len(self.training) / (trained - begun)
+        rows = [
+            epoch_row(epoch, self.config, *each, seconds, speed)
+            for each in zip(figures, validated, strict=True)
+        ]
+        states = split_state(copied(self.stack.network.state_dict()), members)
+        momenta = split_state(self.optimizer.state_dict(), members)
+        return [advance(*each) for each in zip(lasts, states, momenta, rows, strict=True)]
 
 
 def _stacked_places(
