@@ -75,28 +75,6 @@ def masks_per_hour(step: float, members: int, given: argparse.Namespace) -> floa
     return 3600 * members / (steps * step)
 
 
-def main(words: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--network", default="resnet20")
-    parser.add_argument("--density", type=float, default=0.05)
-    parser.add_argument("--batch-size", type=int, default=128)
-    parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--step", nargs="+", default=["eager"], help="as for `masktopo train`")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[2, 4, 8], help="of stacks")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--steps", type=int, help="in a row; default 1, on a GPU 50")
-    given = parser.parse_args(words)
-    on_gpu = given.device.startswith("cuda")
-    name = torch.cuda.get_device_name(given.device) if on_gpu else processor_name()
-    print(
-        f"{given.network}, batch {given.batch_size}, on {name}, "
-        f"{torch.get_num_threads()} threads; torch {torch.__version__}; {given.epochs} epochs"
-    )
-    steps = given.steps or (50 if on_gpu else 1)
-    print("\n".join(table(measured(given, steps), given)))
-
-
 def measured(given: argparse.Namespace, steps: int) -> Times:
     """Time all ways of taking steps and all sizes of stacks, in turns."""
     cells = [(way, members) for way in given.step for members in (1, *given.sizes)]
@@ -127,6 +105,28 @@ def table(times: Times, given: argparse.Namespace) -> list[str]:
             + " ".join(f"{ratio:10.2f}x" for ratio in ratios)
         )
     return lines
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--network", default="resnet20")
+    parser.add_argument("--density", type=float, default=0.05)
+    parser.add_argument("--batch-size", type=int, default=128)
+    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--step", nargs="+", default=["eager"], help="as for `masktopo train`")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[2, 4, 8], help="of stacks")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", type=int, help="in a row; default 1, on a GPU 50")
+    given = parser.parse_args(words)
+    on_gpu = given.device.startswith("cuda")
+    name = torch.cuda.get_device_name(given.device) if on_gpu else processor_name()
+    print(
+        f"{given.network}, batch {given.batch_size}, on {name}, "
+        f"{torch.get_num_threads()} threads; torch {torch.__version__}; {given.epochs} epochs"
+    )
+    steps = given.steps or (50 if on_gpu else 1)
+    print("\n".join(table(measured(given, steps), given)))
 
 
 if __name__ == "__main__":

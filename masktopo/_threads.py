@@ -22,7 +22,8 @@ def map_threads(
     """Apply `function` to every item, the costliest first, and keep the order of the items.
 
     The caller is one of the threads. After an error no further item is begun, and the error
-    of the costliest item that failed is raised.
+    of the costliest item that failed is raised, an interrupt before all others. The result does
+    not depend on the number of threads, of which there may be fewer than were asked for.
 
     Examples
     --------
@@ -47,21 +48,39 @@ def map_threads(
                 failed[place] = error
                 waiting.clear()
 
-    # The caller works too: where one that only waits has left its core, the next thread that is
-    # started was seen to share the core of the first.
-    workers = [Thread(target=work) for _ in range(min(threads, len(items)) - 1)]
+    # A caller that only waits gives up its core, and the second of the threads that it started was
+    # then often run on the core of the first.
+    workers = _started(work, min(threads, len(items)) - 1)
     try:
-        for worker in workers:
-            worker.start()
         work()
+    finally:
+        waiting.clear()  # after an interrupt between two items
         for worker in workers:
             worker.join()
-    except BaseException:  # an interrupt between two items, or no more threads to be had
-        waiting.clear()
-        raise
     if failed:
-        raise failed[min(failed, key=order.index)]
+        raise _first(failed, order)
     return [found[place] for place in range(len(items))]
+
+
+def _started(work: Callable[[], None], count: int) -> list[Thread]:
+    """Start so many threads, or as many as there are to be had: the caller works anyway."""
+    workers: list[Thread] = []
+    for _ in range(count):
+        worker = Thread(target=work)
+        try:
+            worker.start()
+        except RuntimeError:  # a limit of the system
+            break
+        workers.append(worker)
+    return workers
+
+
+def _first(failed: dict[int, BaseException], order: Sequence[int]) -> BaseException:
+    """Return the error of the costliest item, but an interrupt before all others."""
+    places = sorted(
+        failed, key=lambda place: (isinstance(failed[place], Exception), order.index(place))
+    )
+    return failed[places[0]]
 
 
 @contextmanager

@@ -4,13 +4,13 @@ Section 3 of the definitions. Finding any of the three is NP-hard, so each is gi
 bound from eigenvalues and an upper bound with the set of nodes that shows it.
 """
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from masktopo._random import Rng, root_seed
+from masktopo._threads import map_threads
 from masktopo.graphs.bipartite import BipartiteGraph
 from masktopo.metrics.expansion_band import band_inverse
 from masktopo.metrics.expansion_cuts import (
@@ -240,8 +240,9 @@ def _assemble(
 
 
 def _expansion(subject: Subject) -> Findings:
-    with ThreadPoolExecutor(subject.threads) as pool:
-        found = list(pool.map(expansion, subject.graphs))
+    found = map_threads(
+        expansion, subject.graphs, subject.threads, cost=lambda graph: graph.n_edges
+    )
     columns = {
         name: np.array([getattr(layer, name) for layer in found], dtype=np.float64)
         for name in EXPANSION.layer_metrics

@@ -85,7 +85,7 @@ def fit_stack(
         held.hold(),
         tqdm(total=config.epochs, initial=done, unit="epoch", disable=not progress) as bar,
     ):
-        epochs = _Epochs(stack, optimizer, held, training, validation, config, seed)
+        epochs = _StackEpochs(stack, optimizer, held, training, validation, config, seed)
         for epoch in range(done + 1, config.epochs + 1):
             lasts = epochs.train(epoch, lasts)
             for last, folder in zip(lasts, folders, strict=True):
@@ -101,7 +101,7 @@ def fit_stack(
 
 
 @dataclass(frozen=True, eq=False)
-class _Epochs:
+class _StackEpochs:
     """What every epoch of a stack is trained with."""
 
     stack: Stack

@@ -151,7 +151,7 @@ class _RecordedStep:
         if self._draws is not None and draws is not None:
             self._draws.copy_(draws)
         self._graph.replay()
-        # A plain step in between has put others in their place.
+        # A plain step or a hook may have put others, or none, in their place.
         for parameter, gradient in self._gradients:
             parameter.grad = gradient
         return self._loss.clone(), self._hits.clone()

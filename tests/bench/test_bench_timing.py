@@ -79,6 +79,15 @@ def test_threads_are_told_apart():
     assert times.busiest == max([times.caller, *times.workers]) >= 0.03
 
 
+def test_the_caller_may_be_the_busiest():
+    with thread_times() as times:
+        worker = threading.Thread(target=_spin, args=(0.01,))
+        worker.start()
+        _spin(0.03)
+        worker.join()
+    assert times.busiest == times.caller > max(times.workers)
+
+
 def test_the_timing_has_the_busiest_thread():
     def call():
         worker = threading.Thread(target=_spin, args=(0.01,))

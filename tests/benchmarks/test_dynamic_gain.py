@@ -1,8 +1,12 @@
 """The study of RigL against static masks in miniature, and its interval on known differences."""
 
+import json
+
 import pytest
+import torch
 
 from benchmarks import dynamic_gain
+from masktopo.errors import ArgumentError
 
 
 def test_both_are_trained_from_one_mask_and_tabulated(tmp_path, capsys):
@@ -17,6 +21,17 @@ def test_both_are_trained_from_one_mask_and_tabulated(tmp_path, capsys):
     dynamic_gain.main(given)
     assert capsys.readouterr().out == first
     assert times == [path.stat().st_mtime_ns for path in sorted(tmp_path.glob("*/result.json"))]
+
+
+def test_the_way_of_stepping_is_handed_on(tmp_path):
+    given = ["--quick", "--densities", "0.2", "--step", "graph", "--out", str(tmp_path)]
+    if torch.cuda.is_available():
+        dynamic_gain.main(given)
+        for config in tmp_path.glob("*/config.json"):
+            assert json.loads(config.read_text())["config"]["step"] == "graph"
+    else:
+        with pytest.raises(ArgumentError, match="step='graph' needs a CUDA device"):
+            dynamic_gain.main(given)
 
 
 @pytest.mark.parametrize(

@@ -159,6 +159,7 @@ def test_a_step_is_recorded_once_a_rate_and_replayed(monkeypatch):
     optimizer.param_groups[0]["lr"] = 0.01
     other, hits = take(torch.tensor([5, 6]), torch.tensor([7, 8]))
     assert log == ["record", 2, "replay"]
+    assert weight.grad is not filled
     assert (losses[-1].item(), other.item(), hits.item()) == (3, 11, 15)
     # Every replay writes to the same place, which what was given out must not share.
     assert len({loss.data_ptr() for loss in losses[3:]}) == 2
