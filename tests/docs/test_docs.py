@@ -17,6 +17,10 @@ from tests.metrics.test_spectral import CLOSED_FORMS, columns_of
 
 ROOT = Path(__file__).parents[2]
 PAGES = {path.name: path for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]}
+LINKED = {
+    str(path.relative_to(ROOT)): path
+    for path in [*PAGES.values(), ROOT / "benchmarks/README.md", *(ROOT / "docs").glob("*/*.md")]
+}
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -75,15 +79,16 @@ def test_commands_exist(words):
         assert (ROOT / words[1]).is_file()
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", sorted(LINKED))
 def test_links_lead_somewhere(name):
-    text = PAGES[name].read_text()
+    here = LINKED[name]
+    text = here.read_text()
     targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text)
     local = [target for target in targets if "://" not in target]
-    assert [link for link in local if not (PAGES[name].parent / link).exists()] == []
+    assert [link for link in local if not (here.parent / link).exists()] == []
     anchors = re.findall(r"\]\(([\w./-]*\.md)?#([^)]+)\)", text)
     for page, anchor in anchors:
-        assert anchor in headings(PAGES[Path(page).name if page else name].read_text()), anchor
+        assert anchor in headings((here.parent / page if page else here).read_text()), anchor
 
 
 def headings(text):
