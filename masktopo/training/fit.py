@@ -1,10 +1,7 @@
 """All epochs of one run: the schedule, the mask hook and the choice of the best epoch."""
 
-import time
-from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -13,29 +10,22 @@ from torch import nn
 from tqdm import tqdm
 
 from masktopo.data.splits import DataSplits
-from masktopo.data.tensors import TensorData
 from masktopo.data.torch_random import fenced_torch_rng
 from masktopo.masks.maskset import MaskSet
 from masktopo.monitor import MonitorSettings
 from masktopo.training.checkpoint import Checkpoint, advance, copied, resume, save_checkpoint
 from masktopo.training.config import TrainConfig
 from masktopo.training.dynamic import DynamicSparsity
+from masktopo.training.epochs import Epochs
 from masktopo.training.evolution import Evolution, masks_from
 from masktopo.training.folder import CHECKPOINT_FILE, UPDATES_FOLDER
-from masktopo.training.loop import (
-    AfterStep,
-    EpochFigures,
-    accuracy,
-    check_model_fits,
-    steps_per_epoch,
-    train_epoch,
-)
+from masktopo.training.loop import AfterStep, check_model_fits, steps_per_epoch
 from masktopo.training.masked import HeldWeights, pruned_places
 from masktopo.training.optimizer import make_optimizer, repeatable_algorithms
-from masktopo.training.step import Step, make_step, memory_format
+from masktopo.training.step import memory_format
 from masktopo.training.watch import watch_run
 
-__all__ = ["Fitted", "epoch_row", "fit"]
+__all__ = ["Fitted", "fit"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,9 +134,9 @@ def fit(
         if watch is not None:
             watch.begin(len(last.rows) * steps // config.epochs)
         bar.update(len(last.rows))
-        epochs = _Epochs(model, optimizer, held, training, validation, config, seed, hooks)
+        epochs = Epochs(model, optimizer, held, training, validation, config, seed, hooks)
         for epoch in range(len(last.rows) + 1, config.epochs + 1):
-            row = epochs.train(epoch)
+            (row,) = epochs.train(epoch)
             if evolution is not None:
                 row["explored"] = evolution.explored_ratio
             masked = ({}, {}) if evolution is None else evolution.state()
@@ -167,43 +157,6 @@ def fit(
         _best_masks(masks, last),
         None if watch is None else watch.history(),
     )
-
-
-@dataclass(frozen=True, eq=False)
-class _Epochs:
-    """What every epoch of a run is trained with."""
-
-    model: nn.Module
-    optimizer: torch.optim.Optimizer
-    held: HeldWeights
-    training: TensorData
-    validation: TensorData
-    config: TrainConfig
-    seed: int
-    hooks: Sequence[AfterStep]
-
-    @cached_property
-    def _step(self) -> Step:
-        return make_step(self.model, self.optimizer, self.training, self.config)
-
-    def train(self, epoch: int) -> dict[str, float]:
-        """Train and validate one epoch; return its row of the history."""
-        begun = time.perf_counter()
-        figures = train_epoch(
-            self.model,
-            self.optimizer,
-            self.training,
-            self.config,
-            seed=self.seed,
-            epoch=epoch,
-            step=self._step,
-            after_step=self.hooks,
-        )
-        trained = time.perf_counter()
-        validated = accuracy(self.model, self.validation)
-        self.held.check(f"after epoch {epoch}")
-        seconds, speed = time.perf_counter() - begun, len(self.training) / (trained - begun)
-        return epoch_row(epoch, self.config, figures, validated, seconds, speed)
 
 
 def _evolution(
@@ -233,23 +186,3 @@ def _shown(row: dict[str, float], masks: MaskSet | None) -> dict[str, str]:
     """Return what the bar says of an epoch; it adds the time left by itself."""
     shown = {"loss": f"{row['loss']:.3f}", "validation": f"{row['validation_accuracy']:.3f}"}
     return shown if masks is None else {**shown, "nnz": f"{masks.nnz:,}"}
-
-
-def epoch_row(
-    epoch: int,
-    config: TrainConfig,
-    figures: EpochFigures,
-    validated: float,
-    seconds: float,
-    images_per_second: float,
-) -> dict[str, float]:
-    """Return one row of the history; see `TrainingResult`."""
-    return {
-        "epoch": epoch,
-        "loss": figures.loss,
-        "train_accuracy": figures.accuracy,
-        "validation_accuracy": validated,
-        "learning_rate": config.rate_at(epoch),
-        "seconds": seconds,
-        "images_per_second": images_per_second,
-    }

@@ -1,9 +1,6 @@
 """All epochs of several runs of one network at once."""
 
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -12,18 +9,18 @@ from torch import nn
 from tqdm import tqdm
 
 from masktopo.data.splits import DataSplits
-from masktopo.data.tensors import TensorData
 from masktopo.data.torch_random import fenced_torch_rng
 from masktopo.masks.maskset import MaskSet
 from masktopo.training.checkpoint import Checkpoint, advance, copied, save_checkpoint
 from masktopo.training.config import TrainConfig
-from masktopo.training.fit import Fitted, epoch_row
+from masktopo.training.epochs import Epochs
+from masktopo.training.fit import Fitted
 from masktopo.training.folder import CHECKPOINT_FILE
-from masktopo.training.loop import accuracies, check_model_fits, train_epoch_of_all
+from masktopo.training.loop import check_model_fits
 from masktopo.training.masked import HeldWeights, pruned_places
 from masktopo.training.optimizer import make_optimizer, repeatable_algorithms
-from masktopo.training.stack import Stack, join_states, split_state, stack_networks
-from masktopo.training.step import Step, make_step, memory_format
+from masktopo.training.stack import join_states, split_state, stack_networks
+from masktopo.training.step import memory_format
 
 __all__ = ["fit_stack"]
 
@@ -85,61 +82,22 @@ def fit_stack(
         held.hold(),
         tqdm(total=config.epochs, initial=done, unit="epoch", disable=not progress) as bar,
     ):
-        epochs = _StackEpochs(stack, optimizer, held, training, validation, config, seed)
+        epochs = Epochs(stack, optimizer, held, training, validation, config, seed)
         for epoch in range(done + 1, config.epochs + 1):
-            lasts = epochs.train(epoch, lasts)
+            rows = epochs.train(epoch)
+            states = split_state(copied(stack.network.state_dict()), stack.members)
+            momenta = split_state(optimizer.state_dict(), stack.members)
+            lasts = [advance(*each) for each in zip(lasts, states, momenta, rows, strict=True)]
             for last, folder in zip(lasts, folders, strict=True):
                 if folder is not None:
                     save_checkpoint(last, folder / CHECKPOINT_FILE)
-            mean = sum(last.rows[-1]["validation_accuracy"] for last in lasts) / stack.members
+            mean = sum(row["validation_accuracy"] for row in rows) / stack.members
             bar.set_postfix(members=stack.members, validation=f"{mean:.3f}")
             bar.update()
     return [
         _fitted(network.to(device), last, chosen)
         for network, last, chosen in zip(networks, lasts, masks, strict=True)
     ]
-
-
-@dataclass(frozen=True, eq=False)
-class _StackEpochs:
-    """What every epoch of a stack is trained with."""
-
-    stack: Stack
-    optimizer: torch.optim.Optimizer
-    held: HeldWeights
-    training: TensorData
-    validation: TensorData
-    config: TrainConfig
-    seed: int
-
-    @cached_property
-    def _step(self) -> Step:
-        return make_step(self.stack, self.optimizer, self.training, self.config)
-
-    def train(self, epoch: int, lasts: Sequence[Checkpoint]) -> list[Checkpoint]:
-        """Train and validate one epoch; return the state of every member after it."""
-        begun, members = time.perf_counter(), self.stack.members
-        figures = train_epoch_of_all(
-            self.stack,
-            self.optimizer,
-            self.training,
-            self.config,
-            seed=self.seed,
-            epoch=epoch,
-            step=self._step,
-        )
-        trained = time.perf_counter()
-        validated = accuracies(self.stack, self.validation)
-        self.held.check(f"after epoch {epoch}")
-        seconds = (time.perf_counter() - begun) / members
-        speed = members * len(self.training) / (trained - begun)
-        rows = [
-            epoch_row(epoch, self.config, *each, seconds, speed)
-            for each in zip(figures, validated, strict=True)
-        ]
-        states = split_state(copied(self.stack.network.state_dict()), members)
-        momenta = split_state(self.optimizer.state_dict(), members)
-        return [advance(*each) for each in zip(lasts, states, momenta, rows, strict=True)]
 
 
 def _stacked_places(

@@ -15,7 +15,8 @@ from masktopo.errors import ArgumentError, RunError, TrainingError
 from masktopo.masks.layer import LayerMask
 from masktopo.masks.maskset import MaskSet
 from masktopo.metrics.similarity import explored_ratio
-from masktopo.training import DynamicSparsity, TrainConfig, TrainingResult, fit, train
+from masktopo.training import DynamicSparsity, TrainConfig, TrainingResult, train
+from masktopo.training import epochs as epochs_module
 from masktopo.training.evolution import Evolution
 from masktopo.training.identity import state_digest
 from masktopo.training.loop import _batches, steps_per_epoch, train_epoch
@@ -120,7 +121,7 @@ def test_the_explored_part_is_the_union_of_all_masks(evolved):
 @pytest.mark.parametrize(("best", "update"), [(1, 1), (2, 3), (3, 4)])
 def test_masks_are_those_of_the_best_weights(model, data, tmp_path, monkeypatch, best, update):
     scripted = iter([0.9 if epoch == best else 0.1 for epoch in (1, 2, 3)])
-    monkeypatch.setattr(fit, "accuracy", lambda *_: next(scripted))
+    monkeypatch.setattr(epochs_module, "accuracies", lambda *_: [next(scripted)])
     result = train(model, None, data, out=tmp_path, **OPTIONS)
     assert result.best_epoch == best
     assert result.masks == snapshots(tmp_path)[update]

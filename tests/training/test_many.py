@@ -13,6 +13,7 @@ from masktopo.data import TensorData, resolve_data
 from masktopo.errors import ArgumentError, TrainingError
 from masktopo.networks import build_network
 from masktopo.training import TrainConfig, TrainingResult, fit_stack, loop, train, train_many
+from masktopo.training import epochs as epochs_module
 from masktopo.training.checkpoint import load_checkpoint
 from masktopo.training.masked import hold_pruned_at_zero, pruned_places
 from masktopo.training.optimizer import make_optimizer
@@ -129,7 +130,7 @@ def test_results_are_those_of_one_by_one(model, several, data):
 
 def test_every_member_has_its_own_best_epoch(model, several, data, monkeypatch):
     validated = iter([[0.5, 0.2, 0.1], [0.5, 0.4, 0.3], [0.1, 0.1, 0.9]])
-    monkeypatch.setattr(fit_stack, "accuracies", lambda *_: next(validated))
+    monkeypatch.setattr(epochs_module, "accuracies", lambda *_: next(validated))
     found = train_many(model, several[:3], data, stack=3, **OPTIONS)
     assert [result.best_epoch for result in found] == [1, 2, 3]
     assert [result.validation_accuracy for result in found] == [0.5, 0.4, 0.9]
@@ -143,7 +144,7 @@ def test_a_stack_of_one_is_one_by_one(model, masks, data):
 
 def stop_after(epoch, monkeypatch, *given, **options):
     """Train a stack until an interrupt within an epoch."""
-    original = fit_stack.train_epoch_of_all
+    original = epochs_module.train_epoch_of_all
 
     def stopping(*arguments, **named):
         if named["epoch"] > epoch:
@@ -151,7 +152,7 @@ def stop_after(epoch, monkeypatch, *given, **options):
         return original(*arguments, **named)
 
     with monkeypatch.context() as patch:
-        patch.setattr(fit_stack, "train_epoch_of_all", stopping)
+        patch.setattr(epochs_module, "train_epoch_of_all", stopping)
         with pytest.raises(KeyboardInterrupt):
             train_many(*given, **options)
 

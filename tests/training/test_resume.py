@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from masktopo.errors import RunError, TrainingError
-from masktopo.training import DynamicSparsity, fit, train
+from masktopo.training import DynamicSparsity, train
+from masktopo.training import epochs as epochs_module
 from masktopo.training.checkpoint import load_checkpoint
 from masktopo.training.identity import state_digest
 
@@ -29,7 +30,7 @@ def assert_ends_alike(found, expected):
 
 def stop_in_epoch(number, monkeypatch, *arguments, **options):
     """Train until an interrupt within an epoch; the epochs that were begun."""
-    begun, original = [], fit.train_epoch
+    begun, original = [], epochs_module.train_epoch_of_all
 
     def stopping(*given, epoch, **named):
         begun.append(epoch)
@@ -38,7 +39,7 @@ def stop_in_epoch(number, monkeypatch, *arguments, **options):
         return original(*given, epoch=epoch, **named)
 
     with monkeypatch.context() as patch:
-        patch.setattr(fit, "train_epoch", stopping)
+        patch.setattr(epochs_module, "train_epoch_of_all", stopping)
         with pytest.raises(KeyboardInterrupt):
             train(*arguments, **options)
     return begun
@@ -131,7 +132,9 @@ def wait_for(path, process):
 
 def test_a_checkpoint_writes_weights_that_are_shared_once(model, data, tmp_path, monkeypatch):
     given = (model, None, data)
-    monkeypatch.setattr(fit, "accuracy", lambda *_: 0.5)  # so the first epoch stays the best
+    monkeypatch.setattr(
+        epochs_module, "accuracies", lambda *_: [0.5]
+    )  # so the first epoch stays the best
     sizes = []
     for number in (2, 3):
         folder = tmp_path / str(number)

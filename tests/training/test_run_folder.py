@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from masktopo.errors import RunError, TrainingError
-from masktopo.training import TrainingResult, fit, train
+from masktopo.training import TrainingResult, train
+from masktopo.training import epochs as epochs_module
 from masktopo.training.identity import RunIdentity, state_digest
 
 
@@ -74,9 +75,9 @@ def test_a_stopped_run_is_trained_again(finished, model, masks, data, monkeypatc
             raise KeyboardInterrupt
         return original(*given, epoch=epoch, **named)
 
-    original = fit.train_epoch
+    original = epochs_module.train_epoch_of_all
     with monkeypatch.context() as patch:
-        patch.setattr(fit, "train_epoch", stop_at_the_second)
+        patch.setattr(epochs_module, "train_epoch_of_all", stop_at_the_second)
         with pytest.raises(KeyboardInterrupt):
             train(model, masks, data, epochs=2, out=stopped)
     with pytest.raises(RunError, match=r"result.json is missing"):

@@ -13,7 +13,8 @@ import masktopo
 from masktopo.errors import ArgumentError, PruningError, RunError, TrainingError
 from masktopo.masks.layer import LayerMask
 from masktopo.masks.maskset import MaskSet
-from masktopo.training import early_bird, fit, lottery_ticket, prune_after_training, train
+from masktopo.training import early_bird, lottery_ticket, prune_after_training, train
+from masktopo.training import epochs as epochs_module
 from masktopo.training.checkpoint import load_checkpoint
 from masktopo.training.early_bird import mask_distance
 from masktopo.training.identity import state_digest
@@ -144,20 +145,20 @@ def test_weights_are_those_of_the_step_that_is_rewound_to(
 
 def counting(monkeypatch):
     """Count the epochs that are trained."""
-    epochs, original = [], fit.train_epoch
+    epochs, original = [], epochs_module.train_epoch_of_all
 
     def counted(*given, epoch, **named):
         epochs.append(epoch)
         return original(*given, epoch=epoch, **named)
 
-    monkeypatch.setattr(fit, "train_epoch", counted)
+    monkeypatch.setattr(epochs_module, "train_epoch_of_all", counted)
     return epochs
 
 
 def test_a_stopped_lottery_goes_on(model, data, tmp_path, monkeypatch):
     options = {**LOTTERY, "rewind_steps": 2}
     whole = lottery_ticket(model, data, **options)
-    original, begun = fit.train_epoch, []
+    original, begun = epochs_module.train_epoch_of_all, []
 
     def stopping(*given, epoch, **named):
         begun.append(epoch)
@@ -166,7 +167,7 @@ def test_a_stopped_lottery_goes_on(model, data, tmp_path, monkeypatch):
         return original(*given, epoch=epoch, **named)
 
     with monkeypatch.context() as patch:
-        patch.setattr(fit, "train_epoch", stopping)
+        patch.setattr(epochs_module, "train_epoch_of_all", stopping)
         with pytest.raises(KeyboardInterrupt):
             lottery_ticket(model, data, out=tmp_path, **options)
     epochs = counting(monkeypatch)
@@ -319,7 +320,7 @@ def test_a_stopped_search_goes_on_and_a_finished_one_is_read(
     options = {**BIRD, "threshold": threshold}
     whole = early_bird(model, data, **options)
     ended = int(whole.masks["fc1"].origin.split()[-1])
-    original, begun = fit.train_epoch, []
+    original, begun = epochs_module.train_epoch_of_all, []
 
     def stopping(*given, epoch, **named):
         begun.append(epoch)
@@ -328,7 +329,7 @@ def test_a_stopped_search_goes_on_and_a_finished_one_is_read(
         return original(*given, epoch=epoch, **named)
 
     with monkeypatch.context() as patch:
-        patch.setattr(fit, "train_epoch", stopping)
+        patch.setattr(epochs_module, "train_epoch_of_all", stopping)
         with pytest.raises(KeyboardInterrupt):
             early_bird(model, data, out=tmp_path, **options)
     epochs = counting(monkeypatch)

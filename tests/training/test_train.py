@@ -13,7 +13,8 @@ import masktopo
 from masktopo.errors import ArgumentError, DataError, MaskError, TrainingError
 from masktopo.masks.layer import LayerMask
 from masktopo.masks.maskset import MaskSet
-from masktopo.training import TrainConfig, TrainingResult, fit, loop, train, train_many
+from masktopo.training import TrainConfig, TrainingResult, loop, train, train_many
+from masktopo.training import epochs as epochs_module
 from masktopo.training.identity import state_digest
 
 
@@ -107,12 +108,12 @@ def test_a_generator_gives_a_fresh_recorded_seed(model, data):
 def test_the_earliest_best_validation_epoch_is_tested(model, data, monkeypatch, accuracies, best):
     scripted, states = iter(accuracies), []
 
-    def scripted_accuracy(trained, part):
+    def scripted_accuracies(trained, part):
         assert part.digest == data.validation_part.digest
         states.append(state_digest(trained.state_dict()))
-        return next(scripted)
+        return [next(scripted)]
 
-    monkeypatch.setattr(fit, "accuracy", scripted_accuracy)
+    monkeypatch.setattr(epochs_module, "accuracies", scripted_accuracies)
     result = train(model, None, data, epochs=4)
     assert (result.best_epoch, result.validation_accuracy) == (best, accuracies[best - 1])
     assert state_digest(result.state_dict) == states[best - 1]
@@ -124,10 +125,11 @@ def test_the_earliest_best_validation_epoch_is_tested(model, data, monkeypatch, 
 def test_only_the_training_part_is_trained_on(model, data, monkeypatch):
     seen = []
     monkeypatch.setattr(
-        fit,
-        "train_epoch",
+        epochs_module,
+        "train_epoch_of_all",
         lambda network, optimizer, part, *rest, **named: (
-            seen.append(part.digest) or loop.train_epoch(network, optimizer, part, *rest, **named)
+            seen.append(part.digest)
+            or loop.train_epoch_of_all(network, optimizer, part, *rest, **named)
         ),
     )
     train(model, None, data, epochs=1, rng=9)
