@@ -77,10 +77,7 @@ def _started(work: Callable[[], None], count: int) -> list[Thread]:
 
 def _first(failed: dict[int, BaseException], order: Sequence[int]) -> BaseException:
     """Return the error of the costliest item, but an interrupt before all others."""
-    places = sorted(
-        failed, key=lambda place: (isinstance(failed[place], Exception), order.index(place))
-    )
-    return failed[places[0]]
+    return failed[min(failed, key=lambda at: (isinstance(failed[at], Exception), order.index(at)))]
 
 
 @contextmanager
