@@ -13,6 +13,7 @@ from masktopo.masks.load import load_masks
 from masktopo.masks.maskset import MaskSet
 from masktopo.masks.slots import unwrapped
 from masktopo.pruning.prune import prune
+from masktopo.training.config import TrainConfig
 from masktopo.training.dynamic import DynamicSparsity, read_dynamic
 
 __all__ = ["read_settings", "start_masks", "start_network", "training_device"]
@@ -21,13 +22,20 @@ _START_DENSITY = 0.01
 
 
 def read_settings(
-    given: str | DynamicSparsity | None, steps: int, *, stacklevel: int
+    given: str | DynamicSparsity | None, config: TrainConfig, steps: int, *, stacklevel: int
 ) -> DynamicSparsity | None:
     """Return the settings of dynamic sparse training for a run of `steps`.
 
-    Warns where no update would ever be made.
+    Raises an ArgumentError where they do not go with the way of stepping, and warns where no
+    update would ever be made.
     """
     dynamic = read_dynamic(given)
+    if dynamic is not None and dynamic.growth == "gradient" and config.step == "compiled-graph":
+        # Never run on a GPU: its gradients may not be those of the step.
+        raise ArgumentError(
+            f"step={config.step!r} does not go with growth='gradient' (RigL), which reads "
+            "gradients; 'eager', 'compiled' and 'graph' do"
+        )
     if dynamic is not None and not dynamic.is_due(dynamic.every, steps):
         warnings.warn(
             f"masks will not change: updates come every {dynamic.every} steps until "

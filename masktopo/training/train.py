@@ -163,7 +163,7 @@ def train(
     splits = resolve_data(data, test=test)
     seed = root_seed(rng)
     per_epoch = steps_per_epoch(len(splits.training_part), settings.batch_size)
-    moving = read_settings(dynamic, settings.epochs * per_epoch, stacklevel=2)
+    moving = read_settings(dynamic, settings, settings.epochs * per_epoch, stacklevel=2)
     watched = read_monitor(monitor)
     chosen = start_masks(model, masks, moving, density, seed)
     network = start_network(model, initial, chosen)

@@ -220,6 +220,7 @@ def test_an_update_that_does_not_zero_what_it_dropped_is_noticed(model, data, mo
     [
         ({"dynamic": "deepr"}, "dynamic='deepr' is not one of 'set', 'itop', 'rigl', 'rigl-itop'"),
         ({"dynamic": None}, "density=0.2 is that of the start masks of dynamic sparse training"),
+        ({"dynamic": "rigl", "step": "compiled-graph"}, "step='compiled-graph' does not go with"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(model, data, changes, message):
