@@ -48,8 +48,8 @@ def map_threads(
                 failed[place] = error
                 waiting.clear()
 
-    # A caller that only waits gives up its core, and the second of the threads that it started was
-    # then often run on the core of the first.
+    # Where the caller only waited for two threads of its own, one of them was seen to stand still
+    # for milliseconds at a time.
     workers = _started(work, min(threads, len(items)) - 1)
     try:
         work()
