@@ -1,4 +1,4 @@
-"""Copies of models."""
+"""Copies of models, and the check that something is one."""
 
 import copy
 from typing import TypeVar
@@ -7,9 +7,20 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
-__all__ = ["copy_model", "own_classes"]
+from masktopo.errors import ArgumentError
+
+__all__ = ["check_model", "copy_model", "own_classes"]
 
 Module = TypeVar("Module", bound=nn.Module)
+
+
+def check_model(model: object) -> None:
+    """Raise unless `model` is a module; its name, say, is not."""
+    if not isinstance(model, nn.Module):
+        raise ArgumentError(
+            f"model must be a torch.nn.Module, not {type(model).__name__}; "
+            "masktopo.networks.build_network makes one of a name"
+        )
 
 
 def copy_model(model: Module) -> Module:
@@ -29,6 +40,7 @@ def copy_model(model: Module) -> Module:
     >>> bool((twin.weight == layer.weight).all()), twin.weight_orig is layer.weight_orig
     (True, False)
     """
+    check_model(model)
     copied = {
         id(value): value.detach().clone()
         for module in model.modules()

@@ -11,7 +11,7 @@ from torch.nn.utils import parametrize, prune, remove_spectral_norm, remove_weig
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
-from masktopo.masks.copying import copy_model
+from masktopo.masks.copying import check_model, copy_model
 
 __all__ = ["Reading", "Slot", "make_plain", "parameter_slots", "read", "stored", "unwrapped"]
 
@@ -54,6 +54,7 @@ def unwrapped(model: nn.Module) -> nn.Module:
     These are modules without parameters of their own and with a single child named ``module`` or
     ``_orig_mod``, so that names are the same as in a state dict without its prefixes.
     """
+    check_model(model)
     while True:
         children = list(model.named_children())
         own = next(model.parameters(recurse=False), None)

@@ -10,6 +10,7 @@ from torch import nn
 from masktopo.analysis import analyze
 from masktopo.errors import ArgumentError
 from masktopo.graphs.wiring import Wiring
+from masktopo.masks.copying import check_model
 from masktopo.monitor.rows import Row, history_table, rows_of
 from masktopo.monitor.settings import MonitorSettings
 from masktopo.monitor.snapshot import Snapshot, read_masks, take_snapshot
@@ -58,7 +59,8 @@ class Monitor:
     Raises
     ------
     ArgumentError
-        If a metric, encoding or convention is unknown, or `every` is no positive integer.
+        If the model is no module, a metric, encoding or convention is unknown, or `every` is no
+        positive integer.
 
     Notes
     -----
@@ -100,6 +102,7 @@ class Monitor:
         wiring: Wiring | None = None,
         wait: bool = True,
     ) -> None:
+        check_model(model)
         self.settings = MonitorSettings(metrics, every, encoding, convention, wiring)
         self.steps = 0
         self.skipped = 0

@@ -14,7 +14,7 @@ from masktopo._check import check_count
 from masktopo._progress import shows_progress
 from masktopo.data.tensors import TensorData
 from masktopo.errors import ArgumentError
-from masktopo.masks.copying import copy_model
+from masktopo.masks.copying import check_model, copy_model
 from masktopo.masks.maskset import MaskSet
 from masktopo.pruning.batches import check_enough
 from masktopo.pruning.pool import GradientPool, fill_pool, pool_bytes
@@ -81,6 +81,7 @@ def opened(
     RunError
         If the folder is of a run of other settings.
     """
+    check_model(model)
     check_count("n_jobs", n_jobs)
     recorded = None if folder is None else read_settings(folder)
     seen = pruning_data(data, test=options.test)

@@ -6,7 +6,6 @@ from typing import Any
 from torch import fx, nn
 from torch.utils._pytree import tree_leaves
 
-from masktopo.errors import ArgumentError
 from masktopo.graphs.tracing.calls import Result, call_of, refused, shapes_of
 from masktopo.graphs.tracing.draft import Draft
 from masktopo.graphs.tracing.fixed import fixed_result, parameter_value
@@ -15,6 +14,7 @@ from masktopo.graphs.tracing.registry import OPERATIONS, rule_of
 from masktopo.graphs.tracing.specs import layer_specs
 from masktopo.graphs.tracing.values import Fixed, Flow, Scores
 from masktopo.graphs.wiring import Wiring
+from masktopo.masks.copying import check_model
 
 __all__ = ["trace"]
 
@@ -60,8 +60,7 @@ def trace(model: nn.Module, example_input: Any) -> Wiring:
     [('input', (1, 3, 16, 16), 'input'), ('0', (1, 8, 16, 16), 'hidden'), \
 ('2', (1, 4, 16, 16), 'output')]
     """
-    if not isinstance(model, nn.Module):
-        raise ArgumentError(f"model must be a torch.nn.Module, not {type(model).__name__}")
+    check_model(model)
     program = program_of(model, example_input, OPERATIONS)
     draft = Draft(program, layer_specs(model))
     _add_sources(program, draft)
