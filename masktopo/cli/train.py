@@ -50,9 +50,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rounds", type=int, help="rounds of --imp; default: 20 %% pruned in each")
     parser.add_argument("--rewind-steps", type=int, help="step to which --imp rewinds (default 0)")
     parser.add_argument("--epochs", type=int, default=250, help="of every training, default 250")
+    parser.add_argument("--batch-size", type=int, help="samples a step, default 128")
+    parser.add_argument("--learning-rate", type=float, help="of the first epochs, default 0.1")
     parser.add_argument("--augment", help="crop-flip: crop and mirror photographs at random")
     parser.add_argument(
-        "--step", default="eager", help="eager (default), compiled, graph or compiled-graph"
+        "--step",
+        default="eager",
+        help="eager (default), compiled, graph (recorded, on a GPU) or compiled-graph",
     )
     parser.add_argument("--device", help="cpu, cuda, ...; by default a GPU where there is one")
     parser.add_argument("-o", "--out", type=Path, help="the run's folder; a finished run is read")
@@ -63,6 +67,7 @@ def run(arguments: argparse.Namespace) -> None:
     given = _given(arguments)
     model, data = load_network(arguments)
     shared = {
+        **_changes(arguments),
         "epochs": arguments.epochs,
         "augment": arguments.augment,
         "step": arguments.step,
@@ -107,6 +112,12 @@ def _given(arguments: argparse.Namespace) -> dict[str, Any]:
     if kind in ("after-training", "early-bird") and "density" not in given:
         raise ArgumentError(f"--ticket {kind} needs a --density")
     return given
+
+
+def _changes(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the fields of the protocol that are given."""
+    fields = {name: getattr(arguments, name) for name in ("batch_size", "learning_rate")}
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _find(ticket: str) -> Any:

@@ -174,8 +174,16 @@ class _RecordedStep:
         self._chosen = chosen.clone()
         self._draws = None if draws is None else draws.clone()
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            self._loss, self._hits = self._step(self._chosen, self._draws)
+        try:
+            with torch.cuda.graph(graph):
+                self._loss, self._hits = self._step(self._chosen, self._draws)
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            raise ArgumentError(
+                "a step of this network cannot be recorded as a CUDA graph, which may not read "
+                f"numbers back from the GPU: {error}; step='eager' takes any network"
+            ) from error
         self._graph = graph
         parameters = (each for group in self._optimizer.param_groups for each in group["params"])
         self._gradients = [(parameter, parameter.grad) for parameter in parameters]

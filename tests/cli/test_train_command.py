@@ -36,6 +36,15 @@ def test_the_topology_is_monitored_into_the_runs_folder(tmp_path, capsys):
     assert "monitored with metrics=['density', 'mu_hat'], every=4" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("kind", [[], ["--imp", "--rounds", "1"]])
+def test_the_protocol_is_changed_by_option(tmp_path, kind):
+    changes = ["--batch-size", "200", "--learning-rate", "0.05"]
+    assert main([*SHARED, *kind, *changes, "-o", str(tmp_path)]) == 0
+    runs = [TrainingResult.load(path.parent).run for path in tmp_path.rglob("config.json")]
+    found = {(run.config.batch_size, run.config.learning_rate) for run in runs}
+    assert (len(runs), found) == (1 + bool(kind), {(200, 0.05)})
+
+
 @pytest.mark.parametrize(
     ("options", "runs"),
     [

@@ -109,8 +109,9 @@ class Start(Listening):
         nn.init.zeros_(self.fc.bias)
 
 
-def test_a_step_is_recorded_once_a_rate_and_replayed(monkeypatch):
-    # Stands in for a GPU, to follow what is stepped, recorded and replayed.
+@pytest.fixture
+def log(monkeypatch):
+    """Stand in for a GPU, to follow what is recorded and replayed."""
     log = []
 
     class Graph:
@@ -135,7 +136,31 @@ def test_a_step_is_recorded_once_a_rate_and_replayed(monkeypatch):
         "device": lambda device: nullcontext(),
     }.items():
         monkeypatch.setattr(step.torch.cuda, name, fake)
+    return log
 
+
+@pytest.mark.parametrize(
+    ("error", "raised", "message"),
+    [
+        (RuntimeError("not permitted when stream is capturing"), ArgumentError, "step='eager'"),
+        (torch.OutOfMemoryError("no memory left"), torch.OutOfMemoryError, "no memory left"),
+    ],
+)
+def test_a_step_that_cannot_be_recorded_is_refused(log, error, raised, message):
+    def plain(chosen, draws):
+        if log:
+            raise error
+        return chosen.sum(), chosen.sum()
+
+    take = step._RecordedStep(plain, torch.optim.SGD([torch.zeros(1)], 0.1), 2)
+    for _ in range(3):
+        take(torch.tensor([1, 2]), None)
+    with pytest.raises(raised, match=message):
+        take(torch.tensor([1, 2]), None)
+    assert log == ["record"]
+
+
+def test_a_step_is_recorded_once_a_rate_and_replayed(log):
     weight = torch.zeros(1, requires_grad=True)
 
     def plain(chosen, draws):
