@@ -64,10 +64,11 @@ def fit_stack(
         As in `fit`.
     """
     training, validation = splits.training_part.to(device), splits.validation_part.to(device)
-    check_model_fits(networks[0].to(device), training)
-    # Tried on the CPU: rounding of a GPU's convolutions could pass for mixed-up members.
-    tried = training.normalised(training.inputs[:_TRIED]).cpu()
-    stack = stack_networks([network.cpu() for network in networks], tried)
+    with fenced_torch_rng(device):
+        check_model_fits(networks[0].to(device), training)
+        # Tried on the CPU: rounding of a GPU's convolutions could pass for mixed-up members.
+        tried = training.normalised(training.inputs[:_TRIED]).cpu()
+        stack = stack_networks([network.cpu() for network in networks], tried)
     stack.to(device).to(memory_format=memory_format(device))  # type: ignore[call-overload]
     parameters = dict(stack.network.named_parameters(remove_duplicate=False))
     optimizer = make_optimizer(stack, config)

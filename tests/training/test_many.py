@@ -218,6 +218,46 @@ def test_a_momentum_that_comes_back_is_noticed(model, several, data, monkeypatch
         train_many(model, several[:2], data, stack=2, **OPTIONS)
 
 
+class Joined(nn.Module):
+    """Its channels come from two layers; a head of zeros hides which."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = nn.Conv2d(1, 4, 3), nn.Conv2d(4, 4, 1)
+        self.both, self.head = nn.Conv2d(8, 8, 1), nn.Linear(32, 3)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, inputs):
+        one = self.one(inputs).relu()
+        both = torch.cat([one, self.two(one).relu()], dim=1)
+        return self.head(self.both(both).relu().flatten(1))
+
+
+class Centred(nn.Module):
+    """Mixes channels in training alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc, self.head = nn.Linear(16, 8), nn.Linear(8, 3)
+
+    def forward(self, inputs):
+        hidden = self.fc(inputs.flatten(1))
+        return self.head(hidden - hidden.mean() if self.training else hidden)
+
+
+class Normalised(nn.Module):
+    """Channels of one member are next to those of another; it is little that they mix."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(1, 4, 1), nn.Linear(64, 3)
+        self.norm = nn.LocalResponseNorm(5)
+
+    def forward(self, inputs):
+        return self.head(self.norm(self.conv(inputs)).flatten(1))
+
+
 class Mixing(nn.Module):
     """Its forward pass does to channels what `how` says."""
 
@@ -233,6 +273,9 @@ class Mixing(nn.Module):
     ("network", "message"),
     [
         (nn.Sequential(nn.Flatten(), nn.LayerNorm(16), nn.Linear(16, 3)), r"of 1 \(LayerNorm\)"),
+        (Joined(), "its logits in a stack are not its own"),
+        (Centred(), "in training, its logits depend on the other members"),
+        (Normalised(), "in training, its logits depend on the other members"),
         (Mixing(lambda values: values.softmax(dim=1)), "its logits in a stack are not its own"),
         (Mixing(lambda values: values.view(-1, 16)), "mixes or counts channels"),
         (Mixing(lambda values: values[:, :16]), "mixes or counts channels"),
@@ -259,6 +302,15 @@ def test_models_that_do_not_stack_are_refused(network, message, data):
 def test_what_does_not_go_with_a_stack_is_refused(model, masks, data, options, message):
     with pytest.raises(ArgumentError, match=message):
         train_many(model, [masks, masks], data, **{"stack": 2, **options})
+
+
+@pytest.mark.parametrize("dropout", [nn.Dropout(0.5), nn.Dropout1d(0.5), nn.AlphaDropout(0.5)])
+def test_dropout_stacks_and_global_states_are_left_alone(dropout, data):
+    network = nn.Sequential(nn.Flatten(), nn.Linear(16, 8), dropout, nn.Linear(8, 3))
+    masks = [random_mask(network, 0.5, seed) for seed in range(2)]
+    before = torch.get_rng_state()
+    train_many(network, masks, data, epochs=1, stack=2)
+    assert torch.equal(before, torch.get_rng_state())
 
 
 def test_initial_weights_are_those_of_every_member(model, several, data):
