@@ -4,11 +4,13 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from math import inf
 from typing import Any
 
 from masktopo._check import check_choice, check_count, join_names
 from masktopo.errors import ArgumentError
 from masktopo.training.augment import AUGMENTATIONS
+from masktopo.training.parts import part_of
 
 __all__ = ["TrainConfig"]
 
@@ -81,12 +83,12 @@ class TrainConfig:
         check_count("epochs", self.epochs)
         check_count("batch_size", self.batch_size)
         object.__setattr__(self, "milestones", tuple(self.milestones))
-        _check_range("learning_rate", self.learning_rate, self.learning_rate > 0)
+        _check_range("learning_rate", self.learning_rate, 0 < self.learning_rate < inf)
         _check_range("momentum", self.momentum, 0 <= self.momentum < 1)
         _check_range("nesterov", self.nesterov, not self.nesterov or self.momentum > 0)
-        _check_range("weight_decay", self.weight_decay, self.weight_decay >= 0)
+        _check_range("weight_decay", self.weight_decay, 0 <= self.weight_decay < inf)
         _check_range("milestones", self.milestones, all(0 <= part <= 1 for part in self.milestones))
-        _check_range("rate_factor", self.rate_factor, self.rate_factor > 0)
+        _check_range("rate_factor", self.rate_factor, 0 < self.rate_factor < inf)
         if self.augment is not None:
             check_choice("augment", self.augment, AUGMENTATIONS)
         check_choice("precision", self.precision, _PRECISIONS)
@@ -97,7 +99,7 @@ class TrainConfig:
 
         A milestone at the part `m` is passed when at least ``m * epochs`` epochs are done.
         """
-        passed = sum(epoch - 1 >= part * self.epochs for part in self.milestones)
+        passed = sum(epoch - 1 >= part_of(part, self.epochs) for part in self.milestones)
         return float(self.learning_rate * self.rate_factor**passed)
 
     def with_changes(self, changes: Mapping[str, Any]) -> "TrainConfig":
@@ -126,10 +128,10 @@ _PRECISIONS = ("auto", "float32", "bfloat16")
 _STEPS = ("eager", "compiled", "graph", "compiled-graph")
 
 _RANGES = {
-    "learning_rate": "greater than 0",
+    "learning_rate": "greater than 0, and finite",
     "momentum": "at least 0 and under 1",
     "nesterov": "Nesterov's form needs a momentum greater than 0",
-    "weight_decay": "at least 0",
+    "weight_decay": "at least 0, and finite",
     "milestones": "parts of the training between 0 and 1",
-    "rate_factor": "greater than 0",
+    "rate_factor": "greater than 0, and finite",
 }

@@ -9,6 +9,7 @@ from math import cos, pi
 
 from masktopo._check import check_choice, check_count
 from masktopo.errors import ArgumentError
+from masktopo.training.parts import part_of
 
 __all__ = ["DYNAMICS", "GROWTHS", "DynamicSparsity", "read_dynamic"]
 
@@ -71,7 +72,7 @@ class DynamicSparsity:
 
     def is_due(self, step: int, steps: int) -> bool:
         """Whether masks change after `step` of `steps`, counted from 1; never after the last."""
-        return step % self.every == 0 and step < self.until * steps
+        return step % self.every == 0 and step < part_of(self.until, steps)
 
     def fraction_at(self, step: int, steps: int) -> float:
         """Return the part of the kept weights that an update after `step` of `steps` drops."""

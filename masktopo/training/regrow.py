@@ -4,6 +4,8 @@ from math import ceil
 
 import torch
 
+from masktopo.training.parts import part_of
+
 __all__ = ["drop_count", "highest", "regrown"]
 
 
@@ -12,10 +14,10 @@ def drop_count(kept: int, fraction: float) -> int:
 
     Examples
     --------
-    >>> drop_count(5, 0.5), drop_count(4, 0.5), drop_count(3, 0.0)
-    (3, 2, 0)
+    >>> drop_count(5, 0.5), drop_count(4, 0.5), drop_count(3, 0.0), drop_count(100, 0.07)
+    (3, 2, 0, 7)
     """
-    return ceil(fraction * kept)
+    return ceil(part_of(fraction, kept))
 
 
 def regrown(

@@ -43,6 +43,10 @@ def test_a_dense_layer_stays_as_it_is():
 def test_the_drop_count_is_rounded_up():
     assert [drop_count(kept, 0.5) for kept in (0, 1, 2, 3)] == [0, 1, 1, 2]
     assert drop_count(1000, 0.0051) == 6
+    # In binary, 0.07 * 100 is a little over 7.
+    for kept in range(1, 301):
+        for percent in range(101):
+            assert drop_count(kept, percent / 100) == -(-percent * kept // 100)
 
 
 def test_methods_have_the_published_settings():
@@ -61,6 +65,8 @@ def test_the_dropped_part_follows_a_cosine_over_all_steps():
     assert rigl.fraction_at(375, 1000) == pytest.approx(0.15)
     assert [step for step in range(1, 1001) if rigl.is_due(step, 1000)] == [*range(100, 750, 100)]
     assert not DynamicSparsity(every=5).is_due(10, 10)
+    for percent in range(1, 101):
+        assert not DynamicSparsity(every=1, until=percent / 100).is_due(percent, 100)
 
 
 @pytest.mark.parametrize(

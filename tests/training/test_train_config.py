@@ -27,13 +27,26 @@ def test_rate_is_divided_by_ten_at_a_half_and_three_quarters(epochs, first, seco
     assert rates == sorted(rates, reverse=True)
 
 
+def test_milestones_are_exact_to_the_epoch():
+    # In binary, 0.28 * 100 is a little over 28.
+    for epochs in range(1, 301):
+        for percent in range(101):
+            config = TrainConfig(epochs=epochs, milestones=(percent / 100,))
+            first = -(-percent * epochs // 100) + 1
+            assert config.rate_at(first) == config.learning_rate * config.rate_factor
+            assert first == 1 or config.rate_at(first - 1) == config.learning_rate
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"epochs": 0}, "epochs must be at least 1, not 0"),
         ({"epochs": 2.5}, "epochs must be an integer, not 2.5"),
         ({"batch_size": -1}, "batch_size must be at least 1"),
-        ({"learning_rate": 0}, r"learning_rate=0 is out of its range \(greater than 0\)"),
+        ({"learning_rate": 0}, r"learning_rate=0 is out of its range \(greater than 0, and"),
+        ({"learning_rate": float("inf")}, "learning_rate=inf is out of its range"),
+        ({"weight_decay": float("inf")}, "weight_decay=inf is out of its range"),
+        ({"rate_factor": float("inf")}, "rate_factor=inf is out of its range"),
         ({"learning_rate": float("nan")}, "learning_rate=nan is out of its range"),
         ({"momentum": 1.0}, "momentum=1.0 is out of its range"),
         ({"momentum": 0.0}, "Nesterov's form needs a momentum"),
