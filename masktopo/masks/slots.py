@@ -11,9 +11,19 @@ from torch.nn.utils import parametrize, prune, remove_spectral_norm, remove_weig
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
+from masktopo.errors import ArgumentError
 from masktopo.masks.copying import check_model, copy_model
 
-__all__ = ["Reading", "Slot", "make_plain", "parameter_slots", "read", "stored", "unwrapped"]
+__all__ = [
+    "Reading",
+    "Slot",
+    "make_plain",
+    "network_of",
+    "parameter_slots",
+    "read",
+    "stored",
+    "unwrapped",
+]
 
 _WRAPPERS = ("module", "_orig_mod")
 
@@ -52,15 +62,44 @@ def unwrapped(model: nn.Module) -> nn.Module:
     """Return the network within DataParallel, DistributedDataParallel, torch.compile and the like.
 
     These are modules without parameters of their own and with a single child named ``module`` or
-    ``_orig_mod``, so that names are the same as in a state dict without its prefixes.
+    ``_orig_mod``, so that names are the same as in a state dict without its prefixes. Where the
+    network is to compute, take `network_of`.
     """
     check_model(model)
-    while True:
-        children = list(model.named_children())
-        own = next(model.parameters(recurse=False), None)
-        if own is not None or len(children) != 1 or children[0][0] not in _WRAPPERS:
-            return model
-        model = children[0][1]
+    while (child := _wrapped(model)) is not None:
+        model = child
+    return model
+
+
+def network_of(model: nn.Module) -> nn.Module:
+    """Return the network within wrappers of PyTorch, which compute what it computes.
+
+    Raises
+    ------
+    ArgumentError
+        If what looks like a wrapper is another class, whose forward pass would be left out.
+    """
+    check_model(model)
+    while (child := _wrapped(model)) is not None:
+        kind = type(model)
+        if kind.__module__.partition(".")[0] != "torch":
+            (name,) = model._modules
+            raise ArgumentError(
+                f"{kind.__name__} has a single child named {name!r}, as PyTorch's wrappers have, "
+                "but a forward pass of its own; give the network itself, which is "
+                f"model.{name}, or give the child another name"
+            )
+        model = child
+    return model
+
+
+def _wrapped(model: nn.Module) -> nn.Module | None:
+    """Return what a module wraps, if it has the form of a wrapper."""
+    children = list(model.named_children())
+    own = next(model.parameters(recurse=False), None)
+    if own is not None or len(children) != 1 or children[0][0] not in _WRAPPERS:
+        return None
+    return children[0][1]
 
 
 def parameter_slots(model: nn.Module) -> Iterator[Slot]:

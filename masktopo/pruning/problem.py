@@ -12,7 +12,7 @@ from masktopo.graphs.tracing import trace
 from masktopo.graphs.wiring import Wiring
 from masktopo.masks.layer import BoolArray
 from masktopo.masks.maskset import MaskSet
-from masktopo.masks.slots import unwrapped
+from masktopo.masks.slots import network_of
 from masktopo.pruning.budget import kept_count
 from masktopo.pruning.method import METHODS, Method
 from masktopo.pruning.prunable import (
@@ -64,7 +64,7 @@ class Problem:
     @property
     def network(self) -> nn.Module:
         """The model without wrappers such as DataParallel, so that layers have their names."""
-        return unwrapped(self.model)
+        return network_of(self.model)
 
     @property
     def method(self) -> Method:

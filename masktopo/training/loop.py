@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from masktopo.data.tensors import TensorData
-from masktopo.data.torch_random import reseed_torch, torch_stream
-from masktopo.errors import DataError, TrainingError
+from masktopo.data.torch_random import fenced_torch_rng, reseed_torch, torch_stream
+from masktopo.errors import DataError, MasktopoError, TrainingError
 from masktopo.training.augment import AUGMENTATIONS
 from masktopo.training.config import TrainConfig
 from masktopo.training.step import Step, make_step
@@ -21,6 +21,7 @@ __all__ = [
     "accuracy",
     "check_model_fits",
     "steps_per_epoch",
+    "tested_accuracy",
     "train_epoch",
     "train_epoch_of_all",
 ]
@@ -32,7 +33,7 @@ this one included."""
 _EVALUATION_BATCH = 1024
 
 # Every draw of a run is a function of (seed, purpose, epoch).
-_SHUFFLE, _AUGMENT, _MODEL = 0, 1, 2
+_SHUFFLE, _AUGMENT, _MODEL, _TEST = 0, 1, 2, 3
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def train_epoch_of_all(
     losses, hits = [], []
     before = (epoch - 1) * steps_per_epoch(len(data), config.batch_size)
     for count, (chosen, draws) in enumerate(_plan(data, config, seed, epoch), start=before + 1):
-        loss, correct = step(chosen, draws)
+        loss, correct = _taken(step, chosen, draws)
         losses.append(loss * len(chosen))
         hits.append(correct)
         for act in after_step:
@@ -137,6 +138,18 @@ def train_epoch_of_all(
     ]
 
 
+def _taken(
+    step: Step, chosen: torch.Tensor, draws: torch.Tensor | None
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Take a step; batch normalisation, for one, refuses batches of a single sample."""
+    try:
+        return step(chosen, draws)
+    except MasktopoError:
+        raise
+    except ValueError as error:
+        raise DataError(f"no step can be taken with a batch of {len(chosen)}: {error}") from error
+
+
 def steps_per_epoch(count: int, size: int) -> int:
     """Return the number of batches that `count` samples give; see `_batches` for the last.
 
@@ -153,20 +166,40 @@ def accuracy(model: nn.Module, data: TensorData) -> float:
     """Return the part of `data` that `model`, put into evaluation mode, classifies rightly.
 
     Of equal logits the first counts as the answer.
+
+    Raises
+    ------
+    TrainingError
+        If the highest logit of a sample is not finite.
     """
     return accuracies(model, data)[0]
+
+
+def tested_accuracy(model: nn.Module, data: TensorData, seed: int) -> float:
+    """Return the `accuracy` on the test set; a model that draws in evaluation draws from `seed`."""
+    device = data.inputs.device
+    with fenced_torch_rng(device):
+        reseed_torch(seed, _TEST, device=device)
+        return accuracy(model, data)
 
 
 @torch.no_grad()
 def accuracies(model: nn.Module, data: TensorData) -> list[float]:
     """Return the `accuracy` of every member of a stack; of a model alone, one."""
     model.eval()
-    hits = [
-        (model(data.normalised(inputs)).argmax(dim=-1) == labels).sum(dim=-1)
-        for inputs, labels in zip(
-            data.inputs.split(_EVALUATION_BATCH), data.labels.split(_EVALUATION_BATCH), strict=True
+    hits, sound = [], []
+    for inputs, labels in zip(
+        data.inputs.split(_EVALUATION_BATCH), data.labels.split(_EVALUATION_BATCH), strict=True
+    ):
+        highest, answers = model(data.normalised(inputs)).max(dim=-1)
+        hits.append((answers == labels).sum(dim=-1))
+        sound.append(highest.isfinite().all())
+    # Read after the last batch: a read waits for the device.
+    if not bool(torch.stack(sound).all()):
+        raise TrainingError(
+            f"logits for {data.name} are not finite: the training diverged in its last steps; a "
+            "lower learning_rate may help"
         )
-    ]
     right = torch.stack(hits).sum(dim=0).reshape(-1).tolist()
     return [count / len(data) for count in right]
 
@@ -183,7 +216,7 @@ def check_model_fits(model: nn.Module, data: TensorData) -> None:
     model.eval()
     try:
         logits = model(data.normalised(data.inputs[:1]))
-    except RuntimeError as error:
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
         raise DataError(
             f"the model cannot take samples of shape {data.sample_shape} from {data.name}: {error}"
         ) from error

@@ -6,14 +6,24 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from masktopo.errors import ArgumentError
 from masktopo.training.config import TrainConfig
 
 __all__ = ["make_optimizer", "repeatable_algorithms"]
 
 
 def make_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    """Return the SGD of `config`; biases and normalisation are treated as weights are."""
-    on_gpu = next(model.parameters()).device.type == "cuda"
+    """Return the SGD of `config`; biases and normalisation are treated as weights are.
+
+    Raises
+    ------
+    ArgumentError
+        If the model has no parameter that can be trained.
+    """
+    trained = next((each for each in model.parameters() if each.requires_grad), None)
+    if trained is None:
+        raise ArgumentError(f"{type(model).__name__} has no parameter that can be trained")
+    on_gpu = trained.device.type == "cuda"
     return torch.optim.SGD(
         model.parameters(),
         lr=config.learning_rate,

@@ -16,7 +16,7 @@ from masktopo.data.splits import DataSplits
 from masktopo.masks.maskset import MaskSet
 from masktopo.masks.model import masks_of_module
 from masktopo.masks.naming import parameter_name
-from masktopo.masks.slots import unwrapped
+from masktopo.masks.slots import network_of
 from masktopo.pruning.prunable import layer_weights, prunable_layers, total_size
 from masktopo.training.checkpoint import copied
 from masktopo.training.config import TrainConfig
@@ -81,7 +81,10 @@ class Search:
         """All layers, nothing pruned, without weights."""
         found = masks_of_module(self.model).with_weights(None)
         whole = {name: np.ones_like(layer.mask) for name, layer in found.items()}
-        return found.with_masks(whole, origin="dense")
+        dense = found.with_masks(whole, origin="dense")
+        # Raises where hooks or parametrisations stand between the masks and the weights.
+        layer_weights(network_of(self.model), prunable_layers(dense))
+        return dense
 
     @property
     def size(self) -> int:
@@ -96,10 +99,7 @@ class Search:
     @cached_property
     def start(self) -> State:
         """Parameters and buffers of the model as it was given."""
-        network = unwrapped(self.model)
-        # Raises where hooks or parametrisations stand between the masks and the weights.
-        layer_weights(network, prunable_layers(self.dense))
-        return copied(network.state_dict())
+        return copied(network_of(self.model).state_dict())
 
     def run(
         self,

@@ -7,11 +7,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from masktopo._check import join_names
 from masktopo.errors import ArgumentError, MasktopoWarning
 from masktopo.masks.copying import copy_model
 from masktopo.masks.load import load_masks
 from masktopo.masks.maskset import MaskSet
-from masktopo.masks.slots import unwrapped
+from masktopo.masks.naming import layer_name
+from masktopo.masks.slots import network_of, parameter_slots, read
 from masktopo.pruning.prune import prune
 from masktopo.training.config import TrainConfig
 from masktopo.training.dynamic import DynamicSparsity, read_dynamic
@@ -75,12 +77,13 @@ def start_network(
     model: nn.Module, initial: Mapping[str, torch.Tensor] | None, masks: MaskSet | None
 ) -> nn.Module:
     """Copy the network within `model`, give it the `initial` weights and prune it."""
-    network = unwrapped(_pruned_copy(model, masks))
+    network = network_of(_pruned_copy(model, masks))
+    _check_own_masks(network, masks)
     if initial is None:
         return network
     try:
         network.load_state_dict(initial)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError, AttributeError) as error:
         raise ArgumentError(f"initial does not fit the model: {error}") from error
     return _pruned_copy(network, masks)
 
@@ -90,11 +93,31 @@ def _pruned_copy(model: nn.Module, masks: MaskSet | None) -> nn.Module:
     return copy_model(model) if masks is None else masks.apply(model)
 
 
+def _check_own_masks(network: nn.Module, masks: MaskSet | None) -> None:
+    """Raise if the model prunes layers of its own that `masks` does not name."""
+    given = {name for layer in (masks or {}).values() for name in (layer.name, *layer.aliases)}
+    own = [
+        layer_name(slot.path)
+        for slot in parameter_slots(network)
+        if read(slot).mask is not None and layer_name(slot.path) not in given
+    ]
+    if own:
+        raise ArgumentError(
+            f"the model itself has masks for {join_names(own)}, as torch.nn.utils.prune makes "
+            "them; train it under these with masks=masktopo.load_masks(model), or take them off"
+        )
+
+
 def training_device(device: str | torch.device | None) -> torch.device:
     """Return the device to train on; a CUDA device with its number."""
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    place = torch.device(device)
+    try:
+        place = torch.device(device)
+        torch.empty(1, device=place)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ArgumentError(f"device={str(device)!r} is not to be had: {reason}") from error
     if place == torch.device("cuda"):
         return torch.device("cuda", torch.cuda.current_device())
     return place

@@ -24,7 +24,7 @@ from masktopo.training.folder import (
     write_json,
 )
 from masktopo.training.identity import RunIdentity, identify_run
-from masktopo.training.loop import AfterStep, accuracy, steps_per_epoch
+from masktopo.training.loop import AfterStep, steps_per_epoch, tested_accuracy
 from masktopo.training.result import TrainingResult
 from masktopo.training.start import read_settings, start_masks, start_network, training_device
 from masktopo.training.watch import claim_monitor
@@ -219,7 +219,7 @@ def finish_run(
 ) -> TrainingResult:
     """Test the network, which has the weights of its best epoch, and write the result."""
     result = TrainingResult(
-        accuracy(network, splits.test.to(device)),
+        tested_accuracy(network, splits.test.to(device), run.seed),
         fitted.validation_accuracy,
         fitted.best_epoch,
         fitted.history,

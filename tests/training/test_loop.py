@@ -6,9 +6,10 @@ from torch import nn
 
 from masktopo.data import TensorData
 from masktopo.data.torch_random import fenced_torch_rng, torch_stream
-from masktopo.errors import DataError, TrainingError
+from masktopo.errors import ArgumentError, DataError, TrainingError
 from masktopo.training import TrainConfig
 from masktopo.training.loop import _batches, accuracy, check_model_fits, train_epoch
+from masktopo.training.optimizer import make_optimizer
 
 
 class Recorder(nn.Module):
@@ -110,9 +111,27 @@ def test_accuracy_counts_in_evaluation_mode():
     assert not model.training
 
 
+@pytest.mark.parametrize("number", ["nan", "inf"])
+def test_an_accuracy_of_logits_that_are_not_finite_is_an_error(number):
+    data = TensorData(torch.eye(3), torch.tensor([0, 1, 2]), 3, "eye")
+    with pytest.raises(TrainingError, match="logits for eye are not finite"):
+        accuracy(AddsToTheFirst(float(number)), data)
+    # A class that a model rules out is no answer, and nothing is wrong with the others.
+    assert accuracy(AddsToTheFirst(-float("inf")), data) == 2 / 3
+
+
 def test_loss_that_is_not_finite_names_the_epoch():
     with pytest.raises(TrainingError, match="the loss is nan in epoch 7 of 10, at learning rate"):
         one_epoch(BrokenLogits(), numbered(5), epoch=7)
+
+
+class AddsToTheFirst(nn.Module):
+    def __init__(self, number):
+        super().__init__()
+        self.number = torch.tensor([number, 0.0, 0.0])
+
+    def forward(self, inputs):
+        return inputs + self.number
 
 
 class BrokenLogits(Recorder):
@@ -124,6 +143,8 @@ class BrokenLogits(Recorder):
     ("model", "message"),
     [
         (nn.Linear(5, 2), r"the model cannot take samples of shape \(2,\) from numbered"),
+        (nn.BatchNorm2d(2), r"cannot take samples of shape \(2,\) from numbered: expected 4D"),
+        (nn.Bilinear(2, 2, 2), r"cannot take samples .* missing 1 required"),
         (nn.Linear(2, 1), r"logits of shape \(1, 2\) for one sample of numbered, not \(1, 1\)"),
         (nn.GRU(2, 2), "for one sample of numbered, not tuple"),
         (nn.Unflatten(1, (2, 1)), r"not \(1, 2, 1\)"),
@@ -132,3 +153,16 @@ class BrokenLogits(Recorder):
 def test_models_that_do_not_fit_the_data_are_refused(model, message):
     with pytest.raises(DataError, match=message):
         check_model_fits(model, numbered(3))
+
+
+def test_a_batch_that_normalisation_cannot_train_on_is_refused():
+    model = nn.Sequential(nn.BatchNorm1d(2), nn.Linear(2, 2))
+    config = TrainConfig(batch_size=1)
+    with pytest.raises(DataError, match="no step can be taken with a batch of 1: Expected more"):
+        train_epoch(model, make_optimizer(model, config), numbered(3), config, seed=0, epoch=1)
+
+
+@pytest.mark.parametrize("model", [nn.Flatten(), nn.Linear(2, 2).requires_grad_(False)])
+def test_nothing_to_train_is_an_error(model):
+    with pytest.raises(ArgumentError, match="has no parameter that can be trained"):
+        make_optimizer(model, TrainConfig())

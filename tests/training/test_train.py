@@ -168,6 +168,61 @@ def test_wrapped_models_keep_their_plain_names(model, masks, data):
     assert_same_result(wrapped, train(model, masks, data, epochs=1))
 
 
+class Wrapper(nn.Module):
+    """A module of the user's own that looks as DataParallel does, and computes something else."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+
+    def forward(self, inputs):
+        return self.module(0 * inputs)
+
+
+def test_a_wrapper_of_another_forward_pass_is_not_looked_through(model, masks, data):
+    message = "Wrapper has a single child named 'module', .* give the network itself"
+    for wrapped in (Wrapper(model), nn.DataParallel(Wrapper(model))):
+        with pytest.raises(ArgumentError, match=message):
+            train(wrapped, masks, data, epochs=1)
+        with pytest.raises(ArgumentError, match=message):
+            masktopo.prune(wrapped, method="random-erk", density=0.1)
+        with pytest.raises(ArgumentError, match=message):
+            masktopo.trace(wrapped, torch.rand(1, 1, 4, 4))
+
+
+def test_a_model_with_masks_of_its_own_is_not_taken_for_a_dense_one(model, masks, data):
+    prune.random_unstructured(model.conv1, "weight", 0.9)
+    for given in (None, masks):  # the masks leave conv1 out
+        with pytest.raises(ArgumentError, match=r"itself has masks for conv1, .*load_masks\(model"):
+            train(model, given, data, epochs=1)
+    result = train(model, model, data, epochs=1)
+    assert result.masks["conv1"].density == pytest.approx(0.1, abs=0.02)
+
+
+def test_the_test_set_draws_from_the_seed_too(data):
+    class Always(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc = nn.Linear(16, 3)
+
+        def forward(self, inputs):
+            return self.fc(nn.functional.dropout(inputs.flatten(1), 0.5))
+
+    model, results = Always(), []
+    for seed in range(3):
+        torch.manual_seed(seed)
+        before = torch.get_rng_state()
+        results.append(train(model, None, data, epochs=1))
+        assert torch.equal(before, torch.get_rng_state())
+        assert_same_result(results[0], results[-1])
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:99", "cuda:x"])
+def test_devices_that_are_not_there_are_named(model, data, device):
+    with pytest.raises(ArgumentError, match=f"device='{device}' is not to be had"):
+        train(model, None, data, epochs=1, device=device)
+
+
 def test_a_weight_that_comes_back_is_an_error(model, masks, data, monkeypatch):
     monkeypatch.setattr("masktopo.training.masked._zero_places", lambda *_: None)
     with pytest.raises(TrainingError, match=r"layer 'conv2': .* are not 0 after epoch 1"):

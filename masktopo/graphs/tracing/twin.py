@@ -11,7 +11,7 @@ from torch.utils._pytree import tree_map
 
 from masktopo.errors import ArgumentError
 from masktopo.masks.copying import own_classes
-from masktopo.masks.slots import make_plain, parameter_slots, unwrapped
+from masktopo.masks.slots import make_plain, network_of, parameter_slots
 
 __all__ = ["Arguments", "fake_arguments", "fake_twin"]
 
@@ -33,7 +33,7 @@ def fake_twin(model: nn.Module, mode: FakeTensorMode) -> nn.Module:
     -----
     O(modules) in time and memory, whatever the size of the parameters.
     """
-    network = unwrapped(model)
+    network = network_of(model)
     with mode:
         fakes = dict(_fakes(network))
     twin = own_classes(copy.deepcopy(network, fakes)).eval()
