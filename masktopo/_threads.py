@@ -3,8 +3,11 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from threading import Thread
-from typing import TypeVar
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from threadpoolctl import threadpool_limits
 
 __all__ = ["limited_blas", "map_threads"]
 
@@ -85,10 +88,48 @@ def limited_blas(threads: int) -> Iterator[None]:
     """Let BLAS use at most `threads` threads in a block; takes a millisecond.
 
     By default it takes all cores for every long inner product, which on a busy machine made the
-    metrics of a network three times slower.
+    metrics of a network three times slower. The limit is one of the process: of blocks in several
+    threads the lowest holds, and the last that ends puts back what was there before the first.
     """
-    import scipy.linalg  # noqa: F401  (has a BLAS of its own, which is to be limited as well)
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(limits=threads, user_api="blas"):
+    _BLAS.ask(threads)
+    try:
         yield
+    finally:
+        _BLAS.leave(threads)
+
+
+class _BlasLimit:
+    """The limits that the blocks under way ask for, and what was there before them."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._asked: list[int] = []
+        self._before: threadpool_limits | None = None
+
+    def ask(self, threads: int) -> None:
+        """Begin a block."""
+        with self._lock:
+            limits = self._set(min([*self._asked, threads]))
+            self._asked.append(threads)
+            if self._before is None:
+                self._before = limits
+
+    def leave(self, threads: int) -> None:
+        """End a block."""
+        with self._lock:
+            self._asked.remove(threads)
+            if self._asked:
+                self._set(min(self._asked))
+            elif self._before is not None:
+                self._before.restore_original_limits()
+                self._before = None
+
+    def _set(self, threads: int) -> "threadpool_limits":
+        """Set the limit; what is returned knows what was there."""
+        import scipy.linalg  # noqa: F401  (has a BLAS of its own, which is to be limited as well)
+        from threadpoolctl import threadpool_limits
+
+        return threadpool_limits(limits=threads, user_api="blas")
+
+
+_BLAS = _BlasLimit()

@@ -105,10 +105,24 @@ def test_where_threads_are_short_those_there_are_do_the_work(monkeypatch):
     assert not started[0].is_alive()
 
 
-def test_blas_takes_no_more_threads_than_asked_for():
-    def blas_threads():
-        return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+def blas_threads():
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
 
+
+def test_blocks_that_overlap_leave_blas_as_it_was():
+    with threadpool_limits(limits=2, user_api="blas"):
+        for last in (0, 1):  # a monitor's thread may end before or after what runs beside it
+            first, second = limited_blas(1), limited_blas(2)
+            first.__enter__()
+            second.__enter__()
+            assert blas_threads() == {1}
+            (second, first)[last].__exit__(None, None, None)
+            assert blas_threads() == {1 + last}
+            (first, second)[last].__exit__(None, None, None)
+            assert blas_threads() == {2}
+
+
+def test_blas_takes_no_more_threads_than_asked_for():
     with threadpool_limits(limits=2, user_api="blas"):
         with limited_blas(1):
             assert blas_threads() == {1}

@@ -134,9 +134,10 @@ class Monitor:
         ArgumentError
             If the monitor is closed.
         """
+        # Counted before anything can go wrong: the step was taken.
+        self.steps = self.steps + 1 if number is None else number
         if self._under_way is not None and self._under_way.done():
             self.flush()
-        self.steps = self.steps + 1 if number is None else number
         if self.steps % self.settings.every == 0:
             self.record()
 
@@ -149,12 +150,13 @@ class Monitor:
             raise ArgumentError("this monitor is closed; its history is complete")
         if self.steps == self._recorded:
             return
-        self._recorded = self.steps
         if not self._wait and self._under_way is not None and not self._under_way.done():
+            self._recorded = self.steps
             self.skipped += 1
             return
         self.flush()
         snapshot = take_snapshot(self._model, self.steps, self._present)
+        self._recorded = self.steps
         self._under_way = self._thread.submit(self._measure, snapshot)
 
     def flush(self) -> None:

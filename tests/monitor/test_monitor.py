@@ -178,7 +178,23 @@ def test_an_error_of_the_thread_comes_up_at_the_next_step(model):
     with pytest.raises(MaskError, match=r"after step 2: layer '0': 1 of \d+ .* nan") as caught:
         watching.step()
     assert "measured the network after step 2" in caught.value.__notes__[0]
+    assert watching.steps == 3
+    with torch.no_grad():
+        model[0].weight[0, 0, 0, 0] = 1
+    watching.step()
     watching.close()
+    assert sorted(set(watching.history["step"])) == [4]
+
+
+def test_a_snapshot_that_failed_can_be_taken_again(model):
+    present = {"0": torch.ones(1, 1, dtype=torch.bool)}
+    watching = masktopo.Monitor(model, "density", masks=lambda: present)
+    with pytest.raises(MaskError, match="the mask has shape"):
+        watching.record()
+    present["0"] = torch.ones_like(model[0].weight, dtype=torch.bool)
+    watching.record()
+    watching.close()
+    assert watching.history["step"].unique().tolist() == [0]
 
 
 def interrupted_within(watching):
