@@ -1,5 +1,6 @@
 """Pictures of a report's layers: data and an axis in, the axis out."""
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -50,7 +51,7 @@ def plot_coordinates(layers: pd.DataFrame, *, ax: "Axes | None" = None) -> "Axes
     ax.axhline(0, color="0.4", linewidth=0.8)
     finite = np.isfinite(layers[shown].to_numpy(np.float64)).all(axis=1).sum()
     ax.set_title(f"Spectral coordinates ({finite} of {len(layers)} layers have all)")
-    ax.legend(frameon=False)
+    _add_legend(ax)
     return ax
 
 
@@ -75,8 +76,15 @@ def plot_densities(layers: pd.DataFrame, *, ax: "Axes | None" = None) -> "Axes":
         ax.bar(places, effective, width=0.45, color="#0072B2", label="on an input-output path")
     ax.set_title("Density of the layers")
     ax.set_ylim(bottom=0)
-    ax.legend(frameon=False)
+    _add_legend(ax)
     return ax
+
+
+def _add_legend(ax: "Axes") -> None:
+    """Add a legend in two columns, with room for it above all that is drawn."""
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, high + 0.25 * (high - low))
+    ax.legend(frameon=False, loc="upper center", ncols=2)
 
 
 def _layer_axis(layers: pd.DataFrame, ax: "Axes | None") -> "Axes":
@@ -89,7 +97,9 @@ def _layer_axis(layers: pd.DataFrame, ax: "Axes | None") -> "Axes":
     step = max(1, -(-len(layers) // 40))
     ax.set_xticks(np.arange(len(layers))[::step])
     names = [_short(str(name)) for name in layers.index[::step]]
-    crowded = sum(map(len, names)) > 60
+    # An axis holds some 60 letters, and its places are equally far apart.
+    widest = max(((len(left) + len(right)) / 2 for left, right in pairwise(names)), default=0)
+    crowded = widest * len(names) > 60
     ax.set_xticklabels(names, rotation=60 if crowded else 0, ha="right" if crowded else "center")
     ax.set_xlim(-0.6, max(len(layers), 1) - 0.4)
     ax.set_xlabel("layer, from input to output")

@@ -65,7 +65,7 @@ def test_invalid_layers_count_as_zero_and_are_counted():
     valid = report.layers["ramanujan_gap"].iloc[:3]
     assert report.network["ramanujan_gap"] == pytest.approx(valid.sum() / 4)
     assert report.network["valid_layers"] == 3
-    assert any("3 of 4 layers have valid coordinates" in note for note in report.notes)
+    assert any("3 of 4 layers have all coordinates valid" in note for note in report.notes)
 
 
 def test_metrics_choose_families_and_single_columns():

@@ -302,11 +302,12 @@ def _spectral_of_network(subject: Subject, columns: Columns) -> Findings:
         network.update(dict.fromkeys(WEIGHTED, float("nan")))
     n_layers, n_valid = columns["valid"].size, int(columns["valid"].sum())
     notes = (
-        "Singular values were proved to be the two largest (certify=True)."
+        "Singular values were proved to be the two largest (certify)."
         if subject.certify
-        else "Singular values come from Lanczos; certify=True would prove them the two largest.",
-        f"{n_valid} of {n_layers} layers have valid coordinates under the convention "
-        f"{subject.convention}; a network's value is the mean over all layers, others as 0.",
+        else "Singular values come from Lanczos; certify would prove them the two largest.",
+        f"{n_valid} of {n_layers} layers have all coordinates valid under the convention "
+        f"{subject.convention}; a network's value is the mean over all layers, with 0 for "
+        "coordinates that are not valid.",
     )
     return Findings(network={**network, "valid_layers": n_valid}, notes=notes)
 
