@@ -17,6 +17,7 @@ from masktopo.masks.slots import network_of, parameter_slots, read
 from masktopo.pruning.prune import prune
 from masktopo.training.config import TrainConfig
 from masktopo.training.dynamic import DynamicSparsity, read_dynamic
+from masktopo.training.parts import part_of
 
 __all__ = ["read_settings", "start_masks", "start_network", "training_device"]
 
@@ -39,9 +40,10 @@ def read_settings(
             "gradients; 'eager', 'compiled' and 'graph' do"
         )
     if dynamic is not None and not dynamic.is_due(dynamic.every, steps):
+        last = part_of(dynamic.until, steps)
         warnings.warn(
-            f"masks will not change: updates come every {dynamic.every} steps until "
-            f"{dynamic.until:g} of the training, which has {steps} in all",
+            f"masks will not change: updates come every {dynamic.every} steps, and only before "
+            f"step {last:g} of the {steps} of this training",
             MasktopoWarning,
             stacklevel=stacklevel + 1,
         )
