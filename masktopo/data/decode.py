@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 
 from masktopo.errors import DataError
 
-__all__ = ["ImageFile", "decode_images"]
+__all__ = ["DECODER_VERSION", "ImageFile", "decode_images"]
+
+DECODER_VERSION = 1
+"""Part of the name that decoded images are kept under; rises when files give other bytes."""
 
 _CHUNK = 1000
 _ALONE = 4 * _CHUNK

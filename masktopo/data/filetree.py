@@ -26,7 +26,10 @@ class FileTree:
     path : Path
         The folder or archive.
     fingerprint : str
-        Changes when a file is added, removed or written (hex).
+        Hex. That of an archive is of its content. That of a folder also tells where it lies and
+        which files these are; it changes when one is added, removed, replaced or written, even
+        where name, size and time of modification stay. (On Windows a file that is written in
+        place must get another size or time.)
     listing : callable
         Gives `files`.
     """
@@ -69,35 +72,58 @@ def open_tree(path: Path) -> FileTree:
     Raises
     ------
     DataError
-        If there is nothing at `path`.
+        If there is nothing at `path`, or what is there or below cannot be read, such as a link
+        that leads nowhere or in a circle; it is named.
     """
-    if path.is_dir():
-        entries = dict(sorted(_walk(path, "")))
-        files: Files = {name: Path(entry.path) for name, entry in entries.items()}
-        return FileTree(path, _folder_fingerprint(entries), lambda: files)
-    if not path.exists():
-        raise DataError(f"{path} does not exist; expected a folder or a tar archive")
-    with path.open("rb") as file:
-        fingerprint = hashlib.file_digest(file, "sha256").hexdigest()
+    try:
+        if path.is_dir():
+            return _open_folder(path)
+        if not path.exists():
+            raise DataError(f"{path} does not exist; expected a folder or a tar archive")
+        with path.open("rb") as file:
+            fingerprint = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(
+            f"{error.filename or path} cannot be read: {error.strerror}; expected a file, a folder "
+            "or a link to one"
+        ) from error
     return FileTree(path, fingerprint, lambda: _read_archive(path))
 
 
-def _walk(folder: str | Path, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Yield name and entry of every file below `folder`."""
+def _open_folder(path: Path) -> FileTree:
+    entries = dict(sorted(_walk(path, "", ())))
+    files: Files = {name: Path(entry.path) for name, entry in entries.items()}
+    return FileTree(path, _folder_fingerprint(path, entries), lambda: files)
+
+
+def _walk(
+    folder: str | Path, prefix: str, above: tuple[str, ...]
+) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Yield name and entry of every file below `folder`, which lies in the folders `above`."""
+    real = os.path.realpath(folder)
+    if real in above:
+        raise DataError(
+            f"{folder} leads back to {real}, which it lies in; expected no circle of links"
+        )
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir():
-                yield from _walk(entry.path, f"{prefix}{entry.name}/")
+                yield from _walk(entry.path, f"{prefix}{entry.name}/", (*above, real))
             else:
                 yield f"{prefix}{entry.name}", entry
 
 
-def _folder_fingerprint(entries: dict[str, os.DirEntry[str]]) -> str:
-    """Return the SHA-256 over names, sizes and times; reading every file would take too long."""
-    total = hashlib.sha256()
+def _folder_fingerprint(path: Path, entries: dict[str, os.DirEntry[str]]) -> str:
+    """Return the SHA-256 over names and what the file system knows; reading all takes too long.
+
+    Name, size and time of modification are not enough: archives that are made reproducibly and
+    ``cp -p`` set that time. What no program sets is the inode and the time of its last change.
+    """
+    total = hashlib.sha256(os.fsencode(path.resolve()))
     for name, entry in entries.items():
         status = entry.stat()
-        total.update(f"{name}\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
+        found = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+        total.update(b"\0" + os.fsencode(name) + repr(found).encode())
     return total.hexdigest()
 
 

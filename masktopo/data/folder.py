@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from masktopo._check import join_names
 from masktopo.data.cache import cached_arrays
-from masktopo.data.decode import ImageFile, decode_images
+from masktopo.data.decode import DECODER_VERSION, ImageFile, decode_images
 from masktopo.data.filetree import FileTree, open_tree
 from masktopo.data.images import image_splits
 from masktopo.data.splits import DataSplits
@@ -38,7 +38,8 @@ def folder(details: str) -> DataSplits:
     DataSplits
         Bytes of shape (n, channels, height, width), classes in the order of their names. They
         are centred and scaled by mean and deviation of the training set, channel by channel.
-        Decoded images are kept in `cache_folder` until the files change.
+        Decoded images are kept in `cache_folder`; they are decoded anew where a file was written,
+        replaced, added or removed since, or the folder moved.
 
     Raises
     ------
@@ -48,7 +49,8 @@ def folder(details: str) -> DataSplits:
     if not details:
         raise ArgumentError("the data 'folder' needs a path, as in folder:PATH")
     tree = open_tree(Path(details).expanduser())
-    arrays = cached_arrays(f"images-{tree.fingerprint[:32]}", lambda: _decode_tree(tree))
+    name = f"images-{DECODER_VERSION}-{tree.fingerprint[:32]}"
+    arrays = cached_arrays(name, lambda: _decode_tree(tree))
     parts = [
         (arrays[f"{part}_images"], arrays[f"{part}_labels"])
         for part in ("train", "test")

@@ -13,13 +13,16 @@ def write_image(path, value, *, size=(6, 5), mode="RGB"):
     return pixels.transpose(2, 0, 1)
 
 
-def write_folder(root, *, classes=("cat", "dog"), train=3, test=2):
-    """Write ``train/CLASS/*.png`` and ``test/CLASS/*.png``; the pixels by relative name."""
+def write_folder(root, *, classes=("cat", "dog"), train=3, test=2, ending="png", first=0):
+    """Write ``train/CLASS/*.png`` and ``test/CLASS/*.png``; the pixels by relative name.
+
+    Another `first` gives other pixels.
+    """
     found = {}
     for part, count in (("train", train), ("test", test)):
         for label, name in enumerate(classes):
             for number in range(count):
-                path = root / part / name / f"{number}.png"
-                value = 1000 * (part == "test") + 100 * label + number
+                path = root / part / name / f"{number}.{ending}"
+                value = first + 1000 * (part == "test") + 100 * label + number
                 found[str(path.relative_to(root))] = write_image(path, value)
     return found

@@ -147,6 +147,60 @@ def test_decoded_images_are_kept_until_a_file_changes(root, own_cache, monkeypat
     assert len(list(own_cache.iterdir())) == 1
 
 
+def write_bitmaps(root, first):
+    """Write images whose names, sizes and times of modification are the same for every `first`."""
+    write_folder(root, ending="bmp", first=first)
+    for path in root.rglob("*.bmp"):
+        os.utime(path, ns=(1, 1))
+
+
+def kept_facts(root):
+    """What of the images no `first` changes."""
+    found = [(path, path.stat()) for path in sorted(root.rglob("*.bmp"))]
+    return [(path.relative_to(root), one.st_size, one.st_mtime_ns) for path, one in found]
+
+
+def test_folders_of_equal_names_sizes_and_times_give_their_own_images(tmp_path):
+    roots = [tmp_path / "one", tmp_path / "two"]
+    for first, root in enumerate(roots):
+        write_bitmaps(root, 10_000 * first)
+    assert kept_facts(roots[0]) == kept_facts(roots[1])
+    assert read(roots[0]).train.digest != read(roots[1]).train.digest
+
+
+def test_images_that_are_replaced_under_their_old_time_are_decoded(root, tmp_path):
+    write_bitmaps(root, 0)
+    write_bitmaps(tmp_path / "new", 10_000)
+    before, facts = read(root).train.digest, kept_facts(root)
+    for path in root.rglob("*.bmp"):
+        (tmp_path / "new" / path.relative_to(root)).replace(path)
+    assert kept_facts(root) == facts
+    assert read(root).train.digest != before
+
+
+def test_an_image_that_is_written_in_place_under_its_old_time_is_decoded(root):
+    write_bitmaps(root, 0)
+    before, facts = read(root).train.digest, kept_facts(root)
+    path = root / "train" / "cat" / "0.bmp"
+    inode, changed = path.stat().st_ino, path.stat().st_ctime_ns
+    content = path.read_bytes()
+    while path.stat().st_ctime_ns == changed:  # clocks of file systems tick every few ms
+        path.write_bytes(content[:-2] + bytes([content[-2] ^ 255]) + content[-1:])
+        os.utime(path, ns=(1, 1))
+    assert kept_facts(root) == facts
+    assert path.stat().st_ino == inode
+    assert read(root).train.digest != before
+
+
+def test_images_that_an_older_decoder_kept_are_decoded_anew(root, monkeypatch):
+    write_folder(root)
+    read(root)
+    monkeypatch.setattr(folder, "DECODER_VERSION", folder.DECODER_VERSION + 1)
+    monkeypatch.setattr(folder, "decode_images", decoding_fails)
+    with pytest.raises(AssertionError, match="decoded again"):
+        read(root)
+
+
 @pytest.mark.parametrize("damage", [lambda whole: whole[:200], lambda whole: flipped(whole)])
 def test_a_damaged_cache_is_made_again(root, own_cache, damage):
     write_folder(root)
@@ -240,6 +294,31 @@ def test_a_truncated_archive_is_named(root, tmp_path):
     archive.write_bytes(archive.read_bytes()[:-200])
     with pytest.raises(DataError, match=r"images.tar.xz is damaged or no tar archive"):
         read(archive)
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("gone.png", r"cat.link\.png cannot be read: No such file or directory; expected a file"),
+        ("link.png", r"cat.link\.png cannot be read: Too many levels of symbolic links"),
+        ("..", r"cat.link\.png leads back to .*train, which it lies in; expected no circle"),
+    ],
+)
+def test_links_that_lead_nowhere_are_named(root, target, message):
+    write_folder(root)
+    (root / "train" / "cat" / "link.png").symlink_to(target)
+    with pytest.raises(DataError, match=message):
+        read(root)
+
+
+def test_links_to_files_and_folders_are_followed(root, tmp_path):
+    write_folder(tmp_path / "elsewhere")
+    root.mkdir()
+    (root / "train").symlink_to(tmp_path / "elsewhere" / "train")
+    (root / "test" / "dog").mkdir(parents=True)
+    (root / "test" / "dog" / "0.png").symlink_to(tmp_path / "elsewhere" / "test" / "dog" / "0.png")
+    splits = read(root)
+    assert (len(splits.train), splits.test.labels.tolist()) == (6, [1])
 
 
 def test_a_test_set_of_plain_numbers_does_not_go_with_images(root):
