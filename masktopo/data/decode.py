@@ -3,16 +3,19 @@
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from masktopo.errors import DataError
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 __all__ = ["DECODER_VERSION", "ImageFile", "decode_images"]
 
-DECODER_VERSION = 1
+DECODER_VERSION = 2
 """Part of the name that decoded images are kept under; rises when files give other bytes."""
 
 _CHUNK = 1000
@@ -20,6 +23,8 @@ _ALONE = 4 * _CHUNK
 """Files up to which starting further processes takes longer than decoding."""
 
 _GREY_MODES = ("1", "L", "LA")
+_WIDE_MODES = ("I", "F")
+"""How modes of grey begin that Pillow would clip to 255, ``I;16`` among them."""
 
 
 class ImageFile(NamedTuple):
@@ -41,7 +46,13 @@ def decode_images(files: Sequence[ImageFile]) -> NDArray[np.uint8]:
     Raises
     ------
     DataError
-        If a file is damaged or of another size than the first; it is named.
+        If a file is damaged, of another size than the first, or of more than 16 bits a channel;
+        it is named.
+
+    Notes
+    -----
+    Of 16 bits the upper 8 are taken: Pillow does so with coloured images, and an image that is
+    grey in all but its form must not come out otherwise.
     """
     chunks = [files[start : start + _CHUNK] for start in range(0, len(files), _CHUNK)]
     if len(files) <= _ALONE:
@@ -79,13 +90,32 @@ def _decode(file: ImageFile) -> NDArray[np.uint8]:
     content = io.BytesIO(file.content) if isinstance(file.content, bytes) else file.content
     try:
         with Image.open(content) as image:
-            if image.mode in _GREY_MODES:
-                return np.asarray(image.convert("L"))[None]
-            return np.ascontiguousarray(np.asarray(image.convert("RGB")).transpose(2, 0, 1))
+            pixels = _pixels(image)
     except (OSError, SyntaxError, ValueError) as error:
         raise DataError(
             f"{file.name} is damaged or no image; put a whole copy in its place: {error}"
         ) from error
+    if pixels.dtype != np.uint8:
+        pixels = _upper_bits(pixels, file.name)
+    return pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+def _pixels(image: "Image.Image") -> NDArray[Any]:
+    """Return grey or red, green and blue, channels last; grey of more than 8 bits as it is."""
+    if image.mode.startswith(_WIDE_MODES):
+        return np.asarray(image)
+    return np.asarray(image.convert("L" if image.mode in _GREY_MODES else "RGB"))
+
+
+def _upper_bits(pixels: NDArray[Any], name: str) -> NDArray[np.uint8]:
+    """Return the upper 8 of 16 bits."""
+    lowest, highest = pixels.min(), pixels.max()
+    if pixels.dtype.kind == "f" or lowest < 0 or highest >= 1 << 16:
+        raise DataError(
+            f"{name} has {pixels.dtype} pixels from {lowest} to {highest}; expected whole numbers "
+            "of 8 or 16 bits"
+        )
+    return (pixels >> 8).astype(np.uint8)
 
 
 def _check_size(

@@ -1,5 +1,8 @@
 """Small image files in the layouts that are read."""
 
+import struct
+import zlib
+
 import numpy as np
 from PIL import Image
 
@@ -26,3 +29,17 @@ def write_folder(root, *, classes=("cat", "dog"), train=3, test=2, ending="png",
                 value = first + 1000 * (part == "test") + 100 * label + number
                 found[str(path.relative_to(root))] = write_image(path, value)
     return found
+
+
+def write_16_bit_png(path, pixels):
+    """Write colours of 16 bits, shape (height, width, 3), which Pillow reads but does not write."""
+    height, width, _ = pixels.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    head = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    chunks = ((b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(*chunk) for chunk in chunks))
+
+
+def png_chunk(kind, content):
+    checksum = zlib.crc32(kind + content)
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)

@@ -6,11 +6,12 @@ import tarfile
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from masktopo.data import cache, decode, folder, resolve_data
 from masktopo.data.decode import ImageFile, decode_images
 from masktopo.errors import ArgumentError, DataError, MasktopoWarning
-from tests.data.images import write_folder, write_image
+from tests.data.images import write_16_bit_png, write_folder, write_image
 
 
 @pytest.fixture(autouse=True)
@@ -124,6 +125,42 @@ def test_other_kinds_of_pixels_are_converted(root, mode):
     write_image(root / "x.png", 1, mode=mode if mode != "P" else "L")
     images = decode_images([ImageFile("x", root / "x.png")])
     assert images.shape == (1, 3 if mode == "RGBA" else 1, 6, 5)
+
+
+WIDE = np.array([[0, 255, 256], [32768, 65535, 4660]])
+
+
+@pytest.mark.parametrize(
+    ("form", "kind"), [("PNG", "<u2"), ("TIFF", ">u2"), ("TIFF", "<i4"), ("PPM", "<u2")]
+)
+def test_the_upper_half_of_16_bits_is_taken(tmp_path, form, kind):
+    Image.fromarray(WIDE.astype(kind)).save(tmp_path / "x.png", format=form)
+    images = decode_images([ImageFile("x", tmp_path / "x.png")])
+    assert images.dtype == np.uint8
+    assert images.tolist() == [[[[0, 0, 1], [128, 255, 18]]]]
+
+
+def test_16_bits_come_out_alike_in_grey_and_in_colour(tmp_path):
+    Image.fromarray(WIDE.astype(np.uint16)).save(tmp_path / "grey.png")
+    write_16_bit_png(tmp_path / "colour.png", np.repeat(WIDE[:, :, None], 3, axis=2))
+    grey, colour = decode_images(
+        [ImageFile(name, tmp_path / f"{name}.png") for name in ("grey", "colour")]
+    )
+    assert np.array_equal(grey, colour)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "message"),
+    [
+        (np.array([[0, 65536]], dtype=np.int32), "cat has int32 pixels from 0 to 65536; expected"),
+        (np.array([[-1, 5]], dtype=np.int32), "cat has int32 pixels from -1 to 5; expected whole"),
+        (np.array([[0.5, 1]], dtype=np.float32), r"cat has float32 pixels from 0\.5 to 1\.0"),
+    ],
+)
+def test_pixels_that_are_no_16_bits_are_named(tmp_path, pixels, message):
+    Image.fromarray(pixels).save(tmp_path / "x.png", format="TIFF")
+    with pytest.raises(DataError, match=message):
+        decode_images([ImageFile("cat", tmp_path / "x.png")])
 
 
 def test_many_images_are_decoded_by_several_processes_alike(root, monkeypatch):
