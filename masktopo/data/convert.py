@@ -7,9 +7,13 @@ import torch
 from torch.utils.data import Dataset
 
 from masktopo.data.tensors import TensorData
+from masktopo.data.torch_random import seeded_globals
 from masktopo.errors import DataError
 
 __all__ = ["data_from_dataset", "data_from_pair"]
+
+# Fixed, and no run's seed: a run that goes on must find the samples that it began with.
+_TRANSFORM_SEED = 1
 
 
 def data_from_pair(inputs: Any, labels: Any, *, name: str) -> TensorData:
@@ -39,7 +43,10 @@ def data_from_pair(inputs: Any, labels: Any, *, name: str) -> TensorData:
 def data_from_dataset(dataset: Dataset[Any], *, name: str) -> TensorData:
     """Read a map-style data set of (input, label) once, in order.
 
-    Random transforms of the data set are drawn here, once and for all.
+    Random transforms are applied here, once and for all, so every epoch sees the same samples; to
+    augment anew in every epoch is what ``augment`` of a training is for. What transforms draw from
+    the global random states of Python, NumPy and torch on the CPU is the same in every call, and
+    those states are left as they were.
 
     Raises
     ------
@@ -51,7 +58,8 @@ def data_from_dataset(dataset: Dataset[Any], *, name: str) -> TensorData:
         raise DataError(f"{name}: {type(dataset).__name__} must have a length and be indexable")
     if len(dataset) == 0:
         raise DataError(f"{name}: {type(dataset).__name__} is empty")
-    samples = [_sample(dataset, index, name) for index in range(len(dataset))]
+    with seeded_globals(_TRANSFORM_SEED):
+        samples = [_sample(dataset, index, name) for index in range(len(dataset))]
     shape = samples[0][0].shape
     for index, (value, _) in enumerate(samples):
         if value.shape != shape:
@@ -80,8 +88,9 @@ def _sample(dataset: Dataset[Any], index: int, name: str) -> tuple[torch.Tensor,
 
 def _as_tensor(value: Any, what: str) -> torch.Tensor:
     """Return `value` as a detached tensor on the CPU."""
-    if isinstance(value, np.ndarray) and not value.flags.writeable:
-        value = value.copy()  # torch warns of arrays that it may not write to
+    if isinstance(value, np.ndarray):
+        # What torch warns of or refuses: read-only, negative strides, foreign order of bytes.
+        value = np.require(value, value.dtype.newbyteorder("="), ["C", "W"])
     try:
         return torch.as_tensor(value).detach().cpu()
     except (TypeError, ValueError, RuntimeError) as error:

@@ -41,7 +41,8 @@ def resolve_data(data: Any, *, test: Any = None) -> DataSplits:
         ``"cifar10:"``, ``"cifar100:"``, ``"idx:"``, ``"npz:"`` and a path), which carries its
         test set; or inputs of shape (n, ...) with labels of shape (n,); or a
         map-style data set of (input, label), which is read once from its first sample to its
-        last. Inputs of the latter two become float32 without scaling.
+        last; random transforms are applied then, and alike in every call. Inputs of the latter
+        two become float32 without scaling.
     test : pair, Dataset or TensorData, optional
         The test set, in place of what `data` carries. Where there is none, a fixed stratified
         fifth of `data` is held out.

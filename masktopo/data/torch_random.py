@@ -1,13 +1,15 @@
-"""Torch's side of `masktopo._random`: seeded generators, and a fence around the global state."""
+"""Torch's side of `masktopo._random`: seeded generators, and fences around global states."""
 
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 
 from masktopo._random import stream
 
-__all__ = ["fenced_torch_rng", "reseed_torch", "torch_stream"]
+__all__ = ["fenced_torch_rng", "reseed_torch", "seeded_globals", "torch_stream"]
 
 
 def torch_stream(seed: int, *key: int) -> torch.Generator:
@@ -49,3 +51,31 @@ def reseed_torch(seed: int, *key: int, device: torch.device | None = None) -> No
     if device is not None and device.type == "cuda":
         with torch.cuda.device(device):
             torch.cuda.manual_seed(start)
+
+
+@contextmanager
+def seeded_globals(seed: int) -> Iterator[None]:
+    """Fix every draw from a global random state on the CPU, and put the states back afterwards.
+
+    For users' code that draws from Python's `random`, from NumPy's legacy functions or from torch.
+
+    Examples
+    --------
+    >>> def draws():
+    ...     with seeded_globals(1):
+    ...         return random.random(), float(torch.rand(1))
+    >>> draws() == draws()
+    True
+    """
+    # NumPy's legacy functions are what users' code may call, hence NPY002.
+    python_state = random.getstate()
+    numpy_state = np.random.get_state()  # noqa: NPY002
+    with fenced_torch_rng():
+        reseed_torch(seed)
+        random.seed(seed)
+        np.random.seed(seed)  # noqa: NPY002
+        try:
+            yield
+        finally:
+            random.setstate(python_state)
+            np.random.set_state(numpy_state)  # noqa: NPY002

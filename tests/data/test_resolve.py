@@ -1,5 +1,7 @@
 """Every form in which users give data."""
 
+import random
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from torch.utils.data import Dataset, IterableDataset, TensorDataset
 
 from masktopo.data import DataSplits, TensorData, resolve_data
 from masktopo.data.splits import split_off_test
+from masktopo.data.torch_random import seeded_globals
 from masktopo.errors import ArgumentError, DataError
 
 INPUTS = np.arange(40.0).reshape(20, 2)
@@ -89,6 +92,22 @@ def test_read_only_arrays_are_taken_without_a_warning():
 
 
 @pytest.mark.parametrize(
+    "inputs",
+    [
+        np.ascontiguousarray(INPUTS[:, ::-1])[:, ::-1],
+        np.asfortranarray(INPUTS),
+        INPUTS.astype(">f4"),
+    ],
+    ids=["mirrored", "columns-first", "foreign-bytes"],
+)
+def test_arrays_of_every_layout_are_taken(inputs):
+    labels = np.ascontiguousarray(LABELS[::-1].astype(">i4"))[::-1]
+    assert resolve_data((inputs, labels)).train.digest == expected_splits().train.digest
+    samples = Listed(list(zip(inputs, labels, strict=True)))
+    assert resolve_data(samples).train.digest == expected_splits().train.digest
+
+
+@pytest.mark.parametrize(
     ("data", "message"),
     [
         ((INPUTS, LABELS + 0.0), "data: labels must be whole numbers, not torch.float64"),
@@ -109,6 +128,42 @@ def test_read_only_arrays_are_taken_without_a_warning():
 def test_unsound_data_names_the_sample(data, message):
     with pytest.raises(DataError, match=message):
         resolve_data(data)
+
+
+DRAWS = {
+    "torch": lambda: float(torch.rand(())),
+    "numpy": lambda: np.random.rand(),  # noqa: NPY002, as transforms draw
+    "python": random.random,
+}
+
+
+class Noisy(Listed):
+    """A data set whose transform draws from the global state of `source`."""
+
+    def __init__(self, source):
+        super().__init__(list(zip(INPUTS, LABELS, strict=True)))
+        self.draw = DRAWS[source]
+
+    def __getitem__(self, index):
+        value, label = self.samples[index]
+        return value + self.draw(), label
+
+
+@pytest.mark.parametrize("source", DRAWS)
+def test_random_transforms_are_drawn_alike_and_leave_no_trace(source):
+    first = resolve_data(Noisy(source)).train
+    assert len(set((first.inputs[:, 0] % 1).tolist())) == len(first)
+    DRAWS[source]()
+    assert resolve_data(Noisy(source)).train.digest == first.digest
+
+
+@pytest.mark.parametrize("source", DRAWS)
+def test_reading_a_data_set_moves_no_global_state(source):
+    with seeded_globals(3):
+        expected = DRAWS[source]()
+    with seeded_globals(3):
+        resolve_data(Noisy(source))
+        assert DRAWS[source]() == expected
 
 
 def test_unknown_specifications_list_the_known():
