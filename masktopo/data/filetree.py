@@ -137,8 +137,22 @@ def _read_archive(path: Path) -> Files:
     """
     try:
         with tarfile.open(path) as archive:
-            found = ((member.name, archive.extractfile(member)) for member in archive)
-            files = {str(PurePosixPath(name)): file.read() for name, file in found if file}
+            found = ((member.name, _content(archive, member, path)) for member in archive)
+            files = {
+                str(PurePosixPath(name)): content for name, content in found if content is not None
+            }
     except (tarfile.TarError, EOFError, OSError, lzma.LZMAError, zlib.error) as error:
         raise DataError(f"{path} is damaged or no tar archive: {error}") from error
     return dict(sorted(files.items()))
+
+
+def _content(archive: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> bytes | None:
+    """Read one member, or the one that it links to; None where it is a folder or the like."""
+    try:
+        file = archive.extractfile(member)
+    except (KeyError, RecursionError) as error:
+        raise DataError(
+            f"{path / member.name} is a link to {member.linkname}, which leads to no file of the "
+            "archive"
+        ) from error
+    return file.read() if file else None

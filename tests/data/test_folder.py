@@ -348,6 +348,42 @@ def test_links_that_lead_nowhere_are_named(root, target, message):
         read(root)
 
 
+def write_archive(path, root, *, top=".", links=()):
+    """Write a tar archive of `root`, below `top`, with links of (name, target, kind)."""
+    with tarfile.open(path, "w") as archive:
+        archive.add(root, arcname=top)
+        for name, target, kind in links:
+            link = tarfile.TarInfo(name)
+            link.type, link.linkname = kind, target
+            archive.addfile(link)
+
+
+@pytest.mark.parametrize("kind", [tarfile.LNKTYPE, tarfile.SYMTYPE])
+@pytest.mark.parametrize("target", ["gone.png", "../../outside.png"])
+def test_links_of_an_archive_that_lead_nowhere_are_named(root, tmp_path, kind, target):
+    write_folder(root)
+    write_archive(tmp_path / "x.tar", root, links=[("train/cat/link.png", target, kind)])
+    message = rf"x\.tar.train/cat/link\.png is a link to {target}, which leads to no file"
+    with pytest.raises(DataError, match=message):
+        read(tmp_path / "x.tar")
+
+
+def test_links_of_an_archive_in_a_circle_are_named(root, tmp_path):
+    write_folder(root)
+    links = [("a.png", "b.png", tarfile.SYMTYPE), ("b.png", "a.png", tarfile.SYMTYPE)]
+    write_archive(tmp_path / "x.tar", root, links=links)
+    with pytest.raises(DataError, match=r"x\.tar.a\.png is a link to b\.png, which leads to no"):
+        read(tmp_path / "x.tar")
+
+
+def test_links_within_an_archive_are_followed(root, tmp_path):
+    write_folder(root)
+    links = [("train/dog/link.png", "./train/dog/0.png", tarfile.LNKTYPE)]
+    write_archive(tmp_path / "x.tar", root, links=links)
+    inputs = read(tmp_path / "x.tar").train.inputs
+    assert (len(inputs), torch.equal(inputs[3], inputs[6])) == (7, True)
+
+
 def test_links_to_files_and_folders_are_followed(root, tmp_path):
     write_folder(tmp_path / "elsewhere")
     root.mkdir()
