@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from masktopo.data.filetree import FileTree, open_tree
 from masktopo.data.images import Labelled, image_splits
@@ -103,9 +102,7 @@ def _batch(edition: _Edition, tree: FileTree, name: str) -> Labelled:
     for found in (tree.find(name), tree.find(f"{name}.bin")):
         if found is not None:
             read = _read_bytes if found.endswith(".bin") else _read_pickle
-            images, labels = read(edition, tree.read(found), f"{tree.path / found}")
-            _check_classes(edition, labels, f"{tree.path / found}")
-            return images, labels
+            return read(edition, tree.read(found), f"{tree.path / found}")
     raise DataError(f"{tree.path} has neither {name} nor {name}.bin; {edition.name} is at {_SITE}")
 
 
@@ -117,6 +114,7 @@ def _read_pickle(edition: _Edition, content: bytes, name: str) -> Labelled:
         raise _damaged(edition, name, f"it has no data and {edition.key.decode()}")
     if images.shape != (len(labels), _PIXELS) or not all(isinstance(one, int) for one in labels):
         raise _damaged(edition, name, f"{len(labels)} classes, but data of shape {images.shape}")
+    _check_classes(edition, labels, name)
     return images, np.array(labels, dtype=np.int64)
 
 
@@ -125,12 +123,17 @@ def _read_bytes(edition: _Edition, content: bytes, name: str) -> Labelled:
     if not content or len(content) % length:
         raise _damaged(edition, name, f"{len(content)} bytes are no multiple of {length}")
     records = np.frombuffer(content, dtype=np.uint8).reshape(-1, length)
-    return records[:, edition.label_bytes :], records[:, edition.label_bytes - 1]
+    labels = records[:, edition.label_bytes - 1]
+    _check_classes(edition, labels.tolist(), name)
+    return records[:, edition.label_bytes :], labels
 
 
-def _check_classes(edition: _Edition, labels: NDArray[np.integer], name: str) -> None:
-    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < edition.n_classes:
-        raise _damaged(edition, name, f"there are classes up to {labels.max()}")
+def _check_classes(edition: _Edition, labels: Sequence[int], name: str) -> None:
+    """Raise unless all are classes, whatever their size: a damaged pickle may hold 2**70."""
+    for image, label in enumerate(labels):
+        if not 0 <= label < edition.n_classes:
+            why = f"image {image} has class {label}, expected 0 to {edition.n_classes - 1}"
+            raise _damaged(edition, name, why)
 
 
 def _damaged(edition: _Edition, name: str, why: str) -> DataError:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from masktopo.data.tensors import TensorData
+from masktopo.data.tensors import TensorData, count_classes
 from masktopo.data.torch_random import seeded_globals
 from masktopo.errors import DataError
 
@@ -36,7 +36,7 @@ def data_from_pair(inputs: Any, labels: Any, *, name: str) -> TensorData:
     if classes.is_floating_point() or classes.is_complex():
         raise DataError(f"{name}: labels must be whole numbers, not {classes.dtype}")
     classes = classes.to(torch.int64, copy=True)
-    n_classes = max(int(classes.max()) + 1, 1) if classes.numel() else 1
+    n_classes = count_classes(classes, name)
     return TensorData(values.to(torch.float32, copy=True), classes, n_classes, name)
 
 

@@ -11,7 +11,7 @@ from masktopo.data.splits import DataSplits, split_off_test
 from masktopo.data.tensors import TensorData
 from masktopo.errors import DataError
 
-__all__ = ["Labelled", "image_splits"]
+__all__ = ["Labelled", "image_splits", "label_tensor"]
 
 Labelled = tuple[NDArray[Any], NDArray[Any]]
 """Images, uint8 of shape (n, channels, height, width), and the class of each, shape (n,)."""
@@ -31,6 +31,11 @@ def image_splits(
     n_classes : int
         Number of classes.
 
+    Raises
+    ------
+    DataError
+        If there are no pixels to train on, or labels are no classes.
+
     Examples
     --------
     >>> images = np.arange(40, dtype=np.uint8).reshape(10, 1, 2, 2)
@@ -38,6 +43,11 @@ def image_splits(
     >>> len(splits.train), len(splits.test)
     (8, 2)
     """
+    if not train[0].size:
+        raise DataError(
+            f"{name}: the training images have shape {train[0].shape}; expected some images of "
+            "some pixels"
+        )
     pixels = pixels_of(train[0])
     data = _tensors(train, n_classes, name, pixels)
     if test is None:
@@ -46,13 +56,19 @@ def image_splits(
 
 
 def _tensors(labelled: Labelled, n_classes: int, name: str, pixels: Pixels) -> TensorData:
-    images, labels = (np.require(array, requirements=["C", "W"]) for array in labelled)
+    images, labels = labelled
+    inputs = torch.from_numpy(np.require(images, requirements=["C", "W"]))
+    return TensorData(inputs, label_tensor(labels, name), n_classes, name, pixels)
+
+
+def label_tensor(labels: NDArray[Any], name: str) -> torch.Tensor:
+    """Return a copy of labels as int64.
+
+    Raises
+    ------
+    DataError
+        If they are not whole numbers.
+    """
     if labels.dtype.kind not in "iu":
         raise DataError(f"{name}: labels must be whole numbers, not {labels.dtype}")
-    return TensorData(
-        torch.from_numpy(images),
-        torch.from_numpy(labels.astype(np.int64)),
-        n_classes,
-        name,
-        pixels,
-    )
+    return torch.from_numpy(labels.astype(np.int64))

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from masktopo._check import join_names
 from masktopo.data.convert import data_from_pair
-from masktopo.data.images import Labelled, image_splits
+from masktopo.data.images import Labelled, image_splits, label_tensor
 from masktopo.data.splits import DataSplits, joined, split_off_test
+from masktopo.data.tensors import count_classes
 from masktopo.errors import ArgumentError, DataError
 
 __all__ = ["npz"]
@@ -52,7 +53,7 @@ def npz(details: str) -> DataSplits:
     parts = _read(path)
     name = f"npz:{path.name}"
     if all(images.dtype == np.uint8 and images.ndim in (3, 4) for images, _ in parts):
-        n_classes = 1 + max(int(labels.max(initial=0)) for _, labels in parts)
+        n_classes = max(count_classes(label_tensor(labels, name), name) for _, labels in parts)
         pictures = [(_channels_first(images), labels) for images, labels in parts]
         return image_splits(name, *pictures, n_classes=n_classes)
     train, *test = (data_from_pair(*part, name=name) for part in parts)

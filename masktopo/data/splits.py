@@ -157,7 +157,7 @@ def _draw_by_class(data: TensorData, shares: NDArray[np.int64], seed: int) -> ND
     """Draw ``shares[c]`` samples of each class `c`; their indices, ascending."""
     labels = data.labels.cpu().numpy()
     drawn = [
-        stream(seed, label).permutation(np.flatnonzero(labels == label))[:share]
-        for label, share in enumerate(shares)
+        stream(seed, label).permutation(np.flatnonzero(labels == label))[: shares[label]]
+        for label in np.flatnonzero(shares).tolist()
     ]
     return np.sort(np.concatenate(drawn))

@@ -12,7 +12,10 @@ from masktopo._check import check_count
 from masktopo.data.pixels import Pixels
 from masktopo.errors import DataError
 
-__all__ = ["TensorData"]
+__all__ = ["TensorData", "count_classes"]
+
+_MOST_CLASSES = 1_000_000
+"""Of any data set that is trained on; a larger label is no class but, say, an identifier."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +30,7 @@ class TensorData:
     labels : torch.Tensor of int64, shape (n,)
         The class of each sample, from 0 to ``n_classes - 1``.
     n_classes : int
-        Number of classes; a class may have no sample here.
+        Number of classes, at most 1,000,000; a class may have no sample here.
     name : str
         What the data is called in reports and error messages.
     pixels : Pixels, optional
@@ -55,6 +58,10 @@ class TensorData:
 
     def __post_init__(self) -> None:
         check_count("n_classes", self.n_classes)
+        if self.n_classes > _MOST_CLASSES:
+            raise DataError(
+                f"{self.name}: {self.n_classes} classes, expected at most {_MOST_CLASSES}"
+            )
         _check_form(self)
         _check_labels(self)
         _check_finite(self)
@@ -127,6 +134,31 @@ class TensorData:
             labels=self.labels[chosen],
             name=name or self.name,
         )
+
+
+def count_classes(labels: torch.Tensor, name: str) -> int:
+    """Return as many classes as int64 labels need, at least 1.
+
+    Raises
+    ------
+    DataError
+        If a label is too large to be a class; the sample is named.
+
+    Examples
+    --------
+    >>> count_classes(torch.tensor([0, 4, 1]), "tiny")
+    5
+    """
+    if not labels.numel():
+        return 1
+    sample = int(labels.argmax())
+    label = int(labels.max())
+    if label >= _MOST_CLASSES:
+        raise DataError(
+            f"{name}: sample {sample} has label {label}, expected 0 to {_MOST_CLASSES - 1}: "
+            "classes are numbered from 0"
+        )
+    return max(label + 1, 1)
 
 
 def _check_form(data: TensorData) -> None:

@@ -110,7 +110,12 @@ def test_a_missing_batch_is_named_with_where_to_get_it(tmp_path):
     ("form", "file", "content", "message"),
     [
         ("binary", "test_batch.bin", bytes(3074), "3074 bytes are no multiple of 3073"),
-        ("binary", "test_batch.bin", b"\x0b" + bytes(3072), "there are classes up to 11"),
+        (
+            "binary",
+            "test_batch.bin",
+            b"\x0b" + bytes(3072),
+            "is no .*image 0 has class 11, expected 0 to 9",
+        ),
         ("python3", "test_batch", pickle.dumps([1]), "it has no data and labels"),
         ("python3", "test_batch", pickle.dumps({b"data": 1}), "it has no data and labels"),
         ("python3", "test_batch", b"\x80\x02}", "is damaged or no pickle"),
@@ -128,6 +133,15 @@ def test_classes_and_images_of_a_batch_must_go_together(tmp_path):
     entries = {b"data": np.zeros((3, 3072), np.uint8), b"labels": [0, 1]}
     (tmp_path / "test_batch").write_bytes(pickle.dumps(entries, protocol=2))
     with pytest.raises(DataError, match=r"2 classes, but data of shape \(3, 3072\); whole files"):
+        resolve_data(f"cifar10:{tmp_path}")
+
+
+@pytest.mark.parametrize("label", [-1, 10, 2**70])
+def test_numbers_that_are_no_classes_are_named(tmp_path, label):
+    write_cifar(tmp_path, "cifar10", "python3")
+    entries = {b"data": np.zeros((3, 3072), np.uint8), b"labels": [0, label, 1]}
+    (tmp_path / "test_batch").write_bytes(pickle.dumps(entries, protocol=2))
+    with pytest.raises(DataError, match=f"test_batch is no .*image 1 has class {label}, expected"):
         resolve_data(f"cifar10:{tmp_path}")
 
 
@@ -305,6 +319,18 @@ def test_npz_numbers_are_taken_as_they_are(tmp_path):
         ({"x_train": np.array([{}]), "y_train": CLASSES}, "is damaged or no .npz file of plain"),
         ({"x_train": IMAGES, "y_train": CLASSES / 2}, "labels must be whole numbers, not float64"),
         ({"x_train": IMAGES, "y_train": CLASSES[:4]}, "10 inputs, but 4 labels"),
+        ({"x_train": IMAGES, "y_train": CLASSES.astype(str)}, "must be whole numbers, not <U"),
+        (
+            {"x_train": IMAGES, "y_train": CLASSES + 10**13},
+            r"x\.npz: sample 2 has label 10000000000002, expected 0 to 999999",
+        ),
+        ({"x_train": IMAGES, "y_train": CLASSES - 3}, r"x\.npz: sample 0 has label -3"),
+        (
+            {"x_train": IMAGES[:0], "y_train": CLASSES[:0]},
+            r"shape \(0, 3, 6, 5\); expected some im",
+        ),
+        ({"x_train": IMAGES[..., :0], "y_train": CLASSES}, r"shape \(10, 3, 6, 0\); expected some"),
+        ({"x_train": np.zeros((0, 2)), "y_train": CLASSES[:0]}, "x.npz: there are no samples"),
     ],
 )
 def test_unsound_npz_files_are_named(tmp_path, content, message):

@@ -112,6 +112,10 @@ def test_arrays_of_every_layout_are_taken(inputs):
     [
         ((INPUTS, LABELS + 0.0), "data: labels must be whole numbers, not torch.float64"),
         ((INPUTS, LABELS - 1), "data: sample 0 has label -1"),
+        (
+            (INPUTS, LABELS + 10**13),
+            "data: sample 3 has label 10000000000003, expected 0 to 999999: classes are numbered",
+        ),
         ((INPUTS, LABELS[:5]), "data: 20 inputs, but 5 labels"),
         ((INPUTS.astype(str), LABELS), "data: inputs: cannot read ndarray as an array of numbers"),
         (Listed([]), "data: Listed is empty"),
@@ -164,6 +168,10 @@ def test_reading_a_data_set_moves_no_global_state(source):
     with seeded_globals(3):
         resolve_data(Noisy(source))
         assert DRAWS[source]() == expected
+
+
+def test_the_largest_label_is_taken():
+    assert resolve_data((INPUTS, LABELS + 999_996)).train.n_classes == 1_000_000
 
 
 def test_unknown_specifications_list_the_known():

@@ -24,6 +24,7 @@ def make_data(**changes):
         ({"labels": torch.tensor([0, 1])}, "tiny: 4 inputs, but 2 labels"),
         ({"labels": torch.tensor([0, 1, 2, 0])}, "tiny: sample 2 has label 2, expected 0 to 1"),
         ({"labels": torch.tensor([0, -1, 1, 0])}, "tiny: sample 1 has label -1, expected 0 to 1"),
+        ({"n_classes": 10**13}, "tiny: 10000000000000 classes, expected at most 1000000"),
         ({"labels": torch.zeros(4)}, "labels int64, not torch.float32 and torch.float32"),
         ({"inputs": torch.zeros(4, 3, dtype=torch.float64)}, "must be float32"),
         ({"inputs": torch.zeros(4)}, r"expected inputs of shape \(n, ...\)"),
