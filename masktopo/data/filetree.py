@@ -48,6 +48,16 @@ class FileTree:
         found = [path for path in self.files if path == name or path.endswith(f"/{name}")]
         return min(found, key=len, default=None)
 
+    def below(self, folder: str) -> "FileTree":
+        """Return the files below `folder`, named relative to it."""
+        start = f"{folder}/"
+        found = {
+            name.removeprefix(start): file
+            for name, file in self.files.items()
+            if name.startswith(start)
+        }
+        return FileTree(self.path / folder, self.fingerprint, lambda: found)
+
     def read(self, name: str) -> bytes:
         """Return the content of a file.
 

@@ -17,6 +17,7 @@ from masktopo.errors import ArgumentError, DataError
 __all__ = ["folder"]
 
 _ENDINGS = (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".webp")
+_PARTS = ("train", "test", "val")
 _ANNOTATIONS = "val/val_annotations.txt"
 
 
@@ -26,12 +27,12 @@ def folder(details: str) -> DataSplits:
     Parameters
     ----------
     details : str
-        Path of a folder, or of a tar archive of one, which is read without unpacking it. Images
-        of the training set lie below ``train/CLASS/``, at any depth; those of the test set below
-        ``test/CLASS/`` or, where there is no such folder, ``val/CLASS/``. In Tiny-ImageNet's
-        layout ``val/val_annotations.txt`` says the classes of ``val/images/``, and ``test``,
-        which has no labels, is left aside. Without a test set a fixed, stratified fifth is held
-        out.
+        Path of a folder, or of a tar archive of one, which is read without unpacking it; the
+        folder's own name may stand in front of all names of the archive. Images of the training
+        set lie below ``train/CLASS/``, at any depth; those of the test set below ``test/CLASS/``
+        or, where there is no such folder, ``val/CLASS/``. In Tiny-ImageNet's layout
+        ``val/val_annotations.txt`` says the classes of ``val/images/``, and ``test``, which has
+        no labels, is left aside. Without a test set a fixed, stratified fifth is held out.
 
     Returns
     -------
@@ -61,6 +62,7 @@ def folder(details: str) -> DataSplits:
 
 def _decode_tree(tree: FileTree) -> dict[str, NDArray[np.generic]]:
     """Decode both sets of images."""
+    tree = _without_top(tree)
     train = _by_folder(tree, "train")
     if not train:
         raise DataError(
@@ -73,6 +75,17 @@ def _decode_tree(tree: FileTree) -> dict[str, NDArray[np.generic]]:
     if test:
         arrays |= _decoded("test", tree, test, classes)
     return arrays
+
+
+def _without_top(tree: FileTree) -> FileTree:
+    """Return what is below the one folder at the top of an archive, unless that is a part.
+
+    ``tar cf pics.tar pics`` makes such archives. A folder's path can name the one below instead.
+    """
+    tops = {name.partition("/")[0] for name in tree.files}
+    if tree.path.is_dir() or len(tops) != 1 or tops & {*_PARTS}:
+        return tree
+    return tree.below(*tops)
 
 
 def _test_files(tree: FileTree) -> dict[str, str]:

@@ -30,6 +30,16 @@ def read(root):
     return resolve_data(f"folder:{root}")
 
 
+def write_archive(path, root, *, top=".", links=(), form=""):
+    """Write a tar archive of `root`, below `top`, with links of (name, target, kind)."""
+    with tarfile.open(path, f"w:{form}") as archive:
+        archive.add(root, arcname=top)
+        for name, target, kind in links:
+            link = tarfile.TarInfo(name)
+            link.type, link.linkname = kind, target
+            archive.addfile(link)
+
+
 def decoding_fails(*_):
     raise AssertionError("decoded again")
 
@@ -77,10 +87,55 @@ def test_subsets_and_moves_keep_the_normalisation(root):
 def test_an_archive_is_read_as_the_folder_is(root, tmp_path):
     write_folder(root)
     archive = tmp_path / "images.tar.xz"
-    with tarfile.open(archive, "w:xz") as file:
-        file.add(root, arcname=".")
+    write_archive(archive, root, form="xz")
     assert read(archive).train.digest == read(root).train.digest
     assert read(archive).test.digest == read(root).test.digest
+
+
+@pytest.mark.parametrize("top", ["images", "./images", "train.d"])
+def test_an_archive_may_hold_the_folder_by_name(root, tmp_path, top):
+    write_folder(root)
+    write_archive(tmp_path / "x.tar", root, top=top)
+    assert read(tmp_path / "x.tar").train.digest == read(root).train.digest
+    assert read(tmp_path / "x.tar").test.digest == read(root).test.digest
+
+
+def test_tiny_imagenet_is_read_from_an_archive_that_holds_it_by_name(root, tmp_path):
+    write_folder(root, test=0)
+    write_image(root / "val" / "images" / "0.png", 3)
+    (root / "val" / "val_annotations.txt").write_text("0.png\tdog")
+    write_archive(tmp_path / "x.tar", root, top="tiny-imagenet-200")
+    assert read(tmp_path / "x.tar").test.labels.tolist() == [1]
+
+
+def test_a_part_at_the_top_of_an_archive_is_no_folder_around_the_parts(root, tmp_path):
+    write_image(root / "train" / "a.png", 1)
+    write_image(root / "val" / "b.png", 2)
+    write_archive(tmp_path / "x.tar", root, top="train")
+    splits = read(tmp_path / "x.tar")  # train/train/a.png and train/val/b.png are of two classes
+    assert splits.train.n_classes == 2
+
+
+@pytest.mark.parametrize("top", ["test", "val", "a/b"])
+def test_what_lies_elsewhere_in_an_archive_is_not_found(root, tmp_path, top):
+    write_folder(root)
+    write_archive(tmp_path / "x.tar", root, top=top)
+    with pytest.raises(DataError, match=r"x\.tar.* has no images below train/CLASS/"):
+        read(tmp_path / "x.tar")
+
+
+def test_of_an_archive_with_several_folders_at_the_top_none_is_taken(root, tmp_path):
+    write_folder(root / "a")
+    write_image(root / "b" / "0.png", 1)
+    write_archive(tmp_path / "x.tar", root)
+    with pytest.raises(DataError, match=r"x\.tar has no images below train/CLASS/"):
+        read(tmp_path / "x.tar")
+
+
+def test_a_folder_around_the_folder_is_not_looked_through(root):
+    write_folder(root / "a")
+    with pytest.raises(DataError, match=r"images has no images below train/CLASS/"):
+        read(root)
 
 
 def test_tiny_imagenet_is_read_with_its_annotations(root):
@@ -326,8 +381,7 @@ def test_what_is_missing_or_no_archive_is_named(root, tmp_path):
 def test_a_truncated_archive_is_named(root, tmp_path):
     write_folder(root)
     archive = tmp_path / "images.tar.xz"
-    with tarfile.open(archive, "w:xz") as file:
-        file.add(root, arcname=".")
+    write_archive(archive, root, form="xz")
     archive.write_bytes(archive.read_bytes()[:-200])
     with pytest.raises(DataError, match=r"images.tar.xz is damaged or no tar archive"):
         read(archive)
@@ -346,16 +400,6 @@ def test_links_that_lead_nowhere_are_named(root, target, message):
     (root / "train" / "cat" / "link.png").symlink_to(target)
     with pytest.raises(DataError, match=message):
         read(root)
-
-
-def write_archive(path, root, *, top=".", links=()):
-    """Write a tar archive of `root`, below `top`, with links of (name, target, kind)."""
-    with tarfile.open(path, "w") as archive:
-        archive.add(root, arcname=top)
-        for name, target, kind in links:
-            link = tarfile.TarInfo(name)
-            link.type, link.linkname = kind, target
-            archive.addfile(link)
 
 
 @pytest.mark.parametrize("kind", [tarfile.LNKTYPE, tarfile.SYMTYPE])
