@@ -1,5 +1,6 @@
 """Images in folders, one folder a class, decoded once and cached."""
 
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 
@@ -12,7 +13,7 @@ from masktopo.data.decode import DECODER_VERSION, ImageFile, decode_images
 from masktopo.data.filetree import FileTree, open_tree
 from masktopo.data.images import image_splits
 from masktopo.data.splits import DataSplits
-from masktopo.errors import ArgumentError, DataError
+from masktopo.errors import ArgumentError, DataError, MasktopoWarning
 
 __all__ = ["folder"]
 
@@ -46,18 +47,38 @@ def folder(details: str) -> DataSplits:
     ------
     DataError
         If a folder or file is missing, damaged or of another size than the others; it is named.
+
+    Warns
+    -----
+    MasktopoWarning
+        If there is no test set, or one without some of the classes.
     """
     if not details:
         raise ArgumentError("the data 'folder' needs a path, as in folder:PATH")
     tree = open_tree(Path(details).expanduser())
     name = f"images-{DECODER_VERSION}-{tree.fingerprint[:32]}"
     arrays = cached_arrays(name, lambda: _decode_tree(tree))
+    _warn_of_test(tree.path, arrays)
     parts = [
         (arrays[f"{part}_images"], arrays[f"{part}_labels"])
         for part in ("train", "test")
         if f"{part}_images" in arrays
     ]
     return image_splits(f"folder:{tree.path.name}", *parts, n_classes=int(arrays["n_classes"]))
+
+
+def _warn_of_test(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+    """Warn where the test set is not what one would take it for: a name may be misspelt."""
+    n_classes = int(arrays["n_classes"])
+    if "test_labels" not in arrays:
+        lack = (
+            "no images below test/CLASS/ or val/CLASS/; a fifth of the training images is held out"
+        )
+    elif (n_tested := len(np.unique(arrays["test_labels"]))) < n_classes:
+        lack = f"test images of {n_tested} of its {n_classes} classes alone"
+    else:
+        return
+    warnings.warn(f"{path} has {lack}", MasktopoWarning, stacklevel=2)
 
 
 def _decode_tree(tree: FileTree) -> dict[str, NDArray[np.generic]]:
