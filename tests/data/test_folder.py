@@ -163,7 +163,7 @@ def test_the_folder_val_serves_where_there_is_no_test(root):
 def test_without_a_test_set_a_fifth_is_held_out(root):
     write_folder(root, train=5, test=0)
     for _ in range(2):  # from the cache, too
-        with pytest.warns(MasktopoWarning, match="a fifth of those below train is held out"):
+        with pytest.warns(MasktopoWarning, match="a fifth of the training images is held out"):
             splits = read(root)
     assert (len(splits.train), splits.test.labels.tolist()) == (8, [0, 1])
 
