@@ -1,6 +1,5 @@
 """The state of an unfinished run after an epoch, from which it goes on."""
 
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -9,8 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from masktopo._files import atomic_write
 from masktopo.errors import RunError
+from masktopo.training.tensor_file import read_tensors, write_tensors
 
 __all__ = ["Checkpoint", "advance", "copied", "load_checkpoint", "resume", "save_checkpoint"]
 
@@ -52,9 +51,9 @@ class Checkpoint:
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     """Write a checkpoint, whole or not at all."""
-    record = {entry.name: getattr(checkpoint, entry.name) for entry in fields(checkpoint)}
-    with atomic_write(path) as file:
-        torch.save(record, file)
+    write_tensors(
+        {entry.name: getattr(checkpoint, entry.name) for entry in fields(checkpoint)}, path
+    )
 
 
 def load_checkpoint(path: Path) -> Checkpoint | None:
@@ -68,8 +67,8 @@ def load_checkpoint(path: Path) -> Checkpoint | None:
     if not path.exists():
         return None
     try:
-        return Checkpoint(**torch.load(path, map_location="cpu", weights_only=True))
-    except (OSError, RuntimeError, EOFError, TypeError, pickle.UnpicklingError) as error:
+        return Checkpoint(**read_tensors(path))
+    except (RunError, TypeError) as error:
         raise RunError(
             f"{path} is damaged; without it the run starts from the beginning: {error}"
         ) from error

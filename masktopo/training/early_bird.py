@@ -18,8 +18,9 @@ from masktopo.training.checkpoint import copied
 from masktopo.training.folder import read_json, write_json
 from masktopo.training.identity import state_digest
 from masktopo.training.largest import largest_weights
-from masktopo.training.result import read_weights, write_weights
+from masktopo.training.result import read_weights
 from masktopo.training.search import Search
+from masktopo.training.tensor_file import write_tensors
 from masktopo.training.ticket import State, Ticket
 
 __all__ = ["early_bird", "mask_distance"]
@@ -113,7 +114,7 @@ def early_bird(
     record = {"density": density, "threshold": threshold, "window": window}
     masks, initial = _found(search, record) or _settle(search, count, threshold, window)
     if search.folder is not None:
-        write_weights(initial, search.folder / INITIAL_FILE)
+        write_tensors(initial, search.folder / INITIAL_FILE)
     return search.ticket(masks, initial, [search.run("ticket", masks, initial=initial)])
 
 

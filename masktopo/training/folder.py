@@ -1,5 +1,6 @@
 """The folder of a run: whose it is, whether it is finished, and its JSON files."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +10,16 @@ from masktopo._files import atomic_write
 from masktopo.errors import RunError
 from masktopo.training.identity import RunIdentity
 
-__all__ = ["claim_folder", "is_finished", "read_json", "read_run", "write_json", "write_run"]
+__all__ = [
+    "claim_folder",
+    "is_finished",
+    "read_figures",
+    "read_json",
+    "read_run",
+    "write_figures",
+    "write_json",
+    "write_run",
+]
 
 CONFIG_FILE = "config.json"
 CHECKPOINT_FILE = "last.pt"
@@ -23,6 +33,9 @@ TICKET_FILE = "ticket.masks"
 TOPOLOGY_FILE = "topology.csv"
 UPDATES_FOLDER = "updates"
 WEIGHTS_FILE = "best.pt"
+
+_TEXT_FILES = (CONFIG_FILE, HISTORY_FILE, TOPOLOGY_FILE)
+"""What a result consists of beside masks and weights, whose files have checksums of their own."""
 
 
 def claim_folder(folder: Path, run: RunIdentity) -> None:
@@ -62,6 +75,46 @@ def read_run(folder: Path) -> RunIdentity:
 def write_run(folder: Path, run: RunIdentity) -> None:
     """Write the run that `folder` belongs to."""
     write_json(folder / CONFIG_FILE, run.to_dict())
+
+
+def write_figures(folder: Path, figures: Mapping[str, Any]) -> None:
+    """Write ``result.json``, with checksums of itself and of the text files that are there."""
+    present = [name for name in _TEXT_FILES if (folder / name).exists()]
+    files = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in present}
+    record = {**figures, "files": files}
+    write_json(folder / RESULT_FILE, {**record, "checksum": _checksum(record)})
+
+
+def read_figures(folder: Path) -> dict[str, Any]:
+    """Read ``result.json``.
+
+    Raises
+    ------
+    RunError
+        If the run is not finished, or the file, or a text file that belongs to it, is missing or
+        not as it was written. Files of before there were checksums are read as they are.
+    """
+    path = folder / RESULT_FILE
+    record = read_json(path)
+    checksum = record.pop("checksum", None)
+    if checksum not in (None, _checksum(record)):
+        raise RunError(f"{path} is damaged: its entries do not have their checksum")
+    for name, expected in record.get("files", {}).items():
+        try:
+            found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        except OSError as error:
+            raise RunError(f"{folder / name} is missing or damaged: {error}") from error
+        if found != expected:
+            raise RunError(
+                f"{folder / name} is damaged: its SHA-256 is {found[:16]}, not {expected[:16]} "
+                f"as in {RESULT_FILE}"
+            )
+    return record
+
+
+def _checksum(record: Mapping[str, Any]) -> str:
+    """Return the SHA-256 over the entries of a JSON object, in the order of their names (hex)."""
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
 def write_json(path: Path, record: Mapping[str, Any]) -> None:

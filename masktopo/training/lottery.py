@@ -15,8 +15,9 @@ from masktopo.pruning.budget import kept_count
 from masktopo.training.checkpoint import copied
 from masktopo.training.largest import largest_weights
 from masktopo.training.loop import AfterStep
-from masktopo.training.result import TrainingResult, read_weights, write_weights
+from masktopo.training.result import TrainingResult, read_weights
 from masktopo.training.search import DENSE, Search
+from masktopo.training.tensor_file import write_tensors
 from masktopo.training.ticket import State, Ticket
 
 __all__ = ["lottery_ticket", "round_densities"]
@@ -169,7 +170,7 @@ def _dense_round(search: Search, rewind_steps: int) -> tuple[TrainingResult, Sta
     if rewind_steps == 0:
         taken = search.start
         if path is not None:
-            write_weights(taken, path)
+            write_tensors(taken, path)
     if taken:
         return result, taken
     assert path is not None  # only a run with a folder can have passed the step before
@@ -188,6 +189,6 @@ def _keeper(step: int, taken: State, path: Path | None) -> AfterStep:
         if count == step:
             taken.update(copied(network.state_dict()))
             if path is not None:
-                write_weights(taken, path)
+                write_tensors(taken, path)
 
     return keep

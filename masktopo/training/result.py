@@ -1,7 +1,5 @@
 """The outcome of one training run, and its files."""
 
-import pickle
-from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -10,6 +8,7 @@ from typing import Any
 import pandas as pd
 import torch
 
+from masktopo._check import join_names
 from masktopo._files import atomic_write
 from masktopo.errors import MasktopoError, RunError
 from masktopo.masks.formats.own import read_mask_file
@@ -21,16 +20,17 @@ from masktopo.training.folder import (
     RESULT_FILE,
     TOPOLOGY_FILE,
     WEIGHTS_FILE,
-    read_json,
+    read_figures,
     read_run,
-    write_json,
+    write_figures,
     write_run,
 )
 from masktopo.training.identity import RunIdentity
 from masktopo.training.masked import check_pruned_are_zero, pruned_places
+from masktopo.training.tensor_file import read_tensors, write_tensors
 from masktopo.training.topology import read_topology, write_topology
 
-__all__ = ["TrainingResult", "read_history", "read_weights", "write_weights"]
+__all__ = ["TrainingResult", "read_history", "read_weights"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,8 +92,8 @@ class TrainingResult:
     def save(self, folder: str | PathLike[str]) -> None:
         """Write ``config.json``, masks, histories, ``best.pt`` and, last, ``result.json``.
 
-        Every file is replaced only when its new content is complete. ``best.pt`` is a plain
-        state dict.
+        Every file is replaced only when its new content is complete, and what an earlier result
+        left of others is removed. ``best.pt`` is a plain state dict.
 
         Raises
         ------
@@ -106,15 +106,21 @@ class TrainingResult:
             pruned_places(self.masks, self.state_dict),
             when=f"to be saved in {target}",
         )
+        # Until its new result is there, the folder of an earlier one counts as not finished.
+        (target / RESULT_FILE).unlink(missing_ok=True)
         write_run(target, self.run)
-        if self.masks is not None:
+        if self.masks is None:
+            (target / MASKS_FILE).unlink(missing_ok=True)
+        else:
             self.masks.save(target / MASKS_FILE)
         with atomic_write(target / HISTORY_FILE) as file:
             file.write(self.history.to_csv(index=False).encode())
-        if self.topology is not None:
+        if self.topology is None:
+            (target / TOPOLOGY_FILE).unlink(missing_ok=True)
+        else:
             write_topology(self.topology, target / TOPOLOGY_FILE)
-        write_weights(self.state_dict, target / WEIGHTS_FILE)
-        write_json(target / RESULT_FILE, self._figures())
+        write_tensors(self.state_dict, target / WEIGHTS_FILE)
+        write_figures(target, self._figures())
 
     @classmethod
     def load(cls, folder: str | PathLike[str]) -> "TrainingResult":
@@ -123,12 +129,13 @@ class TrainingResult:
         Raises
         ------
         RunError
-            If the run is not finished, or a file is missing or damaged; the file is named.
+            If the run is not finished, or a file is missing or damaged, be it by one bit; the
+            file is named.
         TrainingError
             If a pruned weight in the file is not exactly 0.
         """
         source = Path(folder)
-        figures = read_json(source / RESULT_FILE)
+        figures = read_figures(source)
         run = read_run(source)
         # Masks that change end as others than the run began with.
         digest = run.masks if run.dynamic is None else figures.get("masks", "")
@@ -179,28 +186,41 @@ def _read_masks(source: Path, digest: str) -> MaskSet:
     return masks
 
 
-def write_weights(state: Mapping[str, torch.Tensor], path: Path) -> None:
-    """Write a plain state dict, whole or not at all."""
-    with atomic_write(path) as file:
-        torch.save(dict(state), file)
-
-
 def read_weights(path: Path) -> dict[str, torch.Tensor]:
-    """Read a plain state dict onto the CPU, without running any code that it may hold."""
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise RunError(f"{path} is missing or damaged: {error}") from error
-    return dict(state)
+    """Read a plain state dict onto the CPU, without running any code that it may hold.
+
+    Raises
+    ------
+    RunError
+        If the file is missing or damaged, or holds anything but tensors.
+    """
+    state = read_tensors(path)
+    others = [name for name, value in state.items() if not isinstance(value, torch.Tensor)]
+    if others:
+        raise RunError(f"{path} holds no tensor as {join_names(map(repr, others))}")
+    return state
 
 
 def read_history(path: Path, run: RunIdentity) -> pd.DataFrame:
-    """Read the history, every float as it was written."""
+    """Read the history of a finished run, every float as it was written.
+
+    Raises
+    ------
+    RunError
+        If the file is missing or damaged, or has not a row for each of the run's epochs.
+    """
     columns = _HISTORY if run.dynamic is None else {**_HISTORY, "explored": float}
     try:
-        return pd.read_csv(path, usecols=list(columns), converters=columns)
+        history = pd.read_csv(path, usecols=list(columns), converters=columns)
     except (OSError, ValueError) as error:
         raise RunError(f"{path} is missing or damaged: {error}") from error
+    epochs = history["epoch"].tolist()
+    if epochs != list(range(1, run.config.epochs + 1)):
+        raise RunError(
+            f"{path} is damaged: it has rows of the epochs {join_names(map(str, epochs))}; "
+            f"expected one of each from 1 to {run.config.epochs}"
+        )
+    return history
 
 
 _HISTORY: dict[str, type[int] | type[float]] = {

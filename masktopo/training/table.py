@@ -8,7 +8,13 @@ from typing import Any
 import pandas as pd
 
 from masktopo.errors import RunError
-from masktopo.training.folder import CONFIG_FILE, HISTORY_FILE, RESULT_FILE, read_json, read_run
+from masktopo.training.folder import (
+    CONFIG_FILE,
+    HISTORY_FILE,
+    RESULT_FILE,
+    read_figures,
+    read_run,
+)
 from masktopo.training.identity import RunIdentity
 from masktopo.training.result import read_history
 
@@ -82,7 +88,7 @@ def _row(folder: Path) -> Row:
         row |= _of_identity(run)
         if not (folder / RESULT_FILE).exists():
             return {**row, "missing": f"not finished: there is no {RESULT_FILE}"}
-        row |= _of_result(read_json(folder / RESULT_FILE), folder / RESULT_FILE)
+        row |= _of_result(read_figures(folder), folder / RESULT_FILE)
         row["seconds"] = read_history(folder / HISTORY_FILE, run)["seconds"].sum()
     except RunError as error:
         row["missing"] = str(error)

@@ -1,9 +1,11 @@
 """The file of a run's topology: a line for every snapshot and layer, appended as they come.
 
-Text is quoted and numbers are not, so that a layer that is called ``1`` stays one.
+Text is quoted and numbers are not, nan among them: a layer that is called ``1`` stays one, and an
+empty text is told from a missing value.
 """
 
 import csv
+import io
 from pathlib import Path
 
 import pandas as pd
@@ -60,22 +62,17 @@ def read_topology(path: Path) -> pd.DataFrame:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             header, *lines = csv.reader(file, quoting=csv.QUOTE_NONNUMERIC)
-        rows: list[Row] = [
-            {name: _value(value) for name, value in zip(header, line, strict=True)}
-            for line in lines
-        ]
+        rows: list[Row] = [dict(zip(header, line, strict=True)) for line in lines]
         return history_table(rows).astype({"step": int})
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, csv.Error) as error:
         raise RunError(f"{path} is missing or damaged: {error}") from error
 
 
-def _value(found: str | float) -> str | float:
-    """Return a value as it was before it was written."""
-    return found if found != "" else float("nan")
-
-
 def _lines(rows: pd.DataFrame, *, header: bool) -> str:
-    """Write rows as lines."""
-    return rows.to_csv(
-        index=False, header=header, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC
-    )
+    """Write rows as lines; pandas itself would quote what is missing, like text."""
+    text = io.StringIO()
+    writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+    if header:
+        writer.writerow(rows.columns)
+    writer.writerows(rows.itertuples(index=False, name=None))
+    return text.getvalue()

@@ -196,3 +196,13 @@ def test_weights_that_came_back_are_not_loaded(finished):
 def test_folders_without_a_run_are_refused(tmp_path):
     with pytest.raises(RunError, match=r"result.json is missing, so this is no folder of a fin"):
         TrainingResult.load(tmp_path)
+
+
+def test_a_saved_result_leaves_nothing_of_the_one_before(finished, model, data, tmp_path):
+    monitored = train(model, None, data, epochs=1, monitor="density", out=tmp_path)
+    assert monitored.topology is not None
+    finished[0].save(tmp_path)
+    assert TrainingResult.load(tmp_path).topology is None
+    monitored.save(tmp_path)
+    assert not (tmp_path / "net.masks").exists()
+    pd.testing.assert_frame_equal(TrainingResult.load(tmp_path).topology, monitored.topology)

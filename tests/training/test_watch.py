@@ -170,3 +170,11 @@ def test_a_layers_name_stays_a_name(tmp_path, name):
     result = train(network, None, data, out=tmp_path, **options)
     assert result.topology["layer"].tolist() == [name, NETWORK]
     assert_same(result.topology, train(network, None, data, **options).topology)
+
+
+def test_texts_that_are_empty_everywhere_are_read_back_as_texts(model, data, tmp_path):
+    options = {"epochs": 1, "monitor": MonitorSettings("nm_pattern", every=2)}
+    in_memory = train(model, None, data, **options).topology
+    assert set(in_memory["nm_pattern"].dropna()) == {""}
+    assert_same(train(model, None, data, out=tmp_path, **options).topology, in_memory)
+    assert_same(TrainingResult.load(tmp_path).topology, in_memory)
