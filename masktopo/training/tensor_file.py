@@ -46,5 +46,8 @@ def _load(path: Path) -> Any:
         damaged = archive.testzip()
         if damaged is not None:
             raise BadZipFile(f"{damaged} does not have its checksum")
+        # torch takes a member with such a flag for a folder, and leaves its tensor unfilled.
+        if any(member.external_attr for member in archive.infolist()):
+            raise BadZipFile("a member has attributes that torch does not write")
         file.seek(0)
         return torch.load(file, map_location="cpu", weights_only=True)

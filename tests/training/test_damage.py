@@ -1,5 +1,6 @@
 """Damage to the files of a run is noticed, be it a single bit; what is read is what was written."""
 
+import contextlib
 import shutil
 
 import numpy as np
@@ -13,6 +14,7 @@ from masktopo.training import DynamicSparsity, TrainingResult, results, train
 from masktopo.training.checkpoint import load_checkpoint
 from masktopo.training.identity import state_digest
 from masktopo.training.result import read_weights
+from masktopo.training.tensor_file import write_tensors
 from tests.training.test_resume import stop_in_epoch
 
 READ = ("best.pt", "config.json", "history.csv", "net.masks", "result.json", "topology.csv")
@@ -134,3 +136,15 @@ def test_the_table_does_not_show_figures_that_were_changed(whole, tmp_path):
     table = results([folder])
     assert "result.json is damaged: its entries do not have their checksum" in table["missing"][0]
     assert table["best_epoch"].isna().all()
+
+
+def test_no_byte_of_an_archives_directory_hides_a_tensor(tmp_path):
+    path, state = tmp_path / "best.pt", {"w": torch.randn(3, 4), "b": torch.randn(3)}
+    write_tensors(state, path)
+    content = path.read_bytes()
+    for place in range(content.index(b"PK\1\2"), len(content)):
+        flipped = bytearray(content)
+        flipped[place] ^= 0x10  # for a member's attributes, this makes it a folder
+        path.write_bytes(flipped)
+        with contextlib.suppress(RunError):
+            assert state_digest(read_weights(path)) == state_digest(state)
