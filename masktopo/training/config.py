@@ -93,6 +93,14 @@ class TrainConfig:
             check_choice("augment", self.augment, AUGMENTATIONS)
         check_choice("precision", self.precision, _PRECISIONS)
         check_choice("step", self.step, _STEPS)
+        self._take_python_numbers()
+
+    def _take_python_numbers(self) -> None:
+        """Make equal numbers of any type one number, for digests and JSON."""
+        object.__setattr__(self, "milestones", tuple(float(part) for part in self.milestones))
+        for kind, names in _NUMBERS.items():
+            for name in names:
+                object.__setattr__(self, name, kind(getattr(self, name)))
 
     def rate_at(self, epoch: int) -> float:
         """Return the learning rate of `epoch`, counted from 1.
@@ -126,6 +134,12 @@ def _check_range(name: str, value: object, fits: bool) -> None:
 
 _PRECISIONS = ("auto", "float32", "bfloat16")
 _STEPS = ("eager", "compiled", "graph", "compiled-graph")
+
+_NUMBERS: Mapping[type, tuple[str, ...]] = {
+    int: ("epochs", "batch_size"),
+    float: ("learning_rate", "momentum", "weight_decay", "rate_factor"),
+    bool: ("nesterov",),
+}
 
 _RANGES = {
     "learning_rate": "greater than 0, and finite",

@@ -8,7 +8,7 @@ from typing import Any
 
 from masktopo._files import atomic_write
 from masktopo.errors import RunError
-from masktopo.training.identity import RunIdentity
+from masktopo.training.identity import RunIdentity, python_number
 
 __all__ = [
     "claim_folder",
@@ -120,7 +120,7 @@ def _checksum(record: Mapping[str, Any]) -> str:
 def write_json(path: Path, record: Mapping[str, Any]) -> None:
     """Write `record` as indented JSON, whole or not at all."""
     with atomic_write(path) as file:
-        file.write((json.dumps(record, indent=2) + "\n").encode())
+        file.write((json.dumps(record, indent=2, default=python_number) + "\n").encode())
 
 
 def read_json(path: Path) -> dict[str, Any]:

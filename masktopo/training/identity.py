@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import torch
+import numpy as np
 from torch import nn
 
 from masktopo.data.splits import DataSplits
@@ -14,8 +14,9 @@ from masktopo.errors import RunError
 from masktopo.masks.maskset import MaskSet
 from masktopo.training.config import TrainConfig
 from masktopo.training.dynamic import DynamicSparsity
+from masktopo.training.network_identity import network_identity, state_digest
 
-__all__ = ["RunIdentity", "identify_run", "state_digest"]
+__all__ = ["RunIdentity", "identify_run", "python_number", "state_digest"]
 
 _DENSE = "dense"
 
@@ -31,7 +32,8 @@ class RunIdentity:
     seed : int
         Seed of batches, augmentation and the model's own draws.
     network : str
-        Class of the model, and a digest of its printed form.
+        Class of the model, and a digest of what it is besides its weights; see
+        `network_identity` for what that does not cover.
     masks : str
         Digest of the masks at the start, or ``"dense"``.
     train_data, test_data : str
@@ -54,7 +56,8 @@ class RunIdentity:
     @property
     def digest(self) -> str:
         """SHA-256 over all entries (hex)."""
-        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
+        text = json.dumps(self.to_dict(), sort_keys=True, default=python_number)
+        return hashlib.sha256(text.encode()).hexdigest()
 
     @property
     def is_masked(self) -> bool:
@@ -102,11 +105,10 @@ def identify_run(
     dynamic: DynamicSparsity | None = None,
 ) -> RunIdentity:
     """Return the identity of training `model`, as it is and already masked."""
-    printed = hashlib.sha256(repr(model).encode()).hexdigest()
     return RunIdentity(
         config,
         seed,
-        f"{type(model).__qualname__} {printed[:16]}",
+        network_identity(model),
         _DENSE if masks is None else masks.digest,
         splits.train.digest,
         splits.test.digest,
@@ -115,18 +117,8 @@ def identify_run(
     )
 
 
-def state_digest(state: Mapping[str, torch.Tensor]) -> str:
-    """Return the SHA-256 over names, dtypes, shapes and bytes, in the order of the names (hex).
-
-    Examples
-    --------
-    >>> one, other = {"w": torch.zeros(2)}, {"w": torch.tensor([0.0, 1.0])}
-    >>> state_digest(one) == state_digest(dict(one)), state_digest(one) == state_digest(other)
-    (True, False)
-    """
-    total = hashlib.sha256()
-    for name in sorted(state):
-        value = state[name].detach().cpu()
-        total.update(f"{name}\0{value.dtype}\0{tuple(value.shape)}\0".encode())
-        total.update(value.contiguous().flatten().view(torch.uint8).numpy().data)
-    return total.hexdigest()
+def python_number(value: object) -> Any:
+    """Return the Python number of a NumPy scalar, which JSON does not take by itself."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"JSON does not hold a {type(value).__name__}")

@@ -22,6 +22,7 @@ from masktopo.training.checkpoint import copied
 from masktopo.training.config import TrainConfig
 from masktopo.training.folder import TABLE_FILE, TICKET_FILE
 from masktopo.training.loop import AfterStep, steps_per_epoch
+from masktopo.training.network_identity import check_state
 from masktopo.training.result import TrainingResult
 from masktopo.training.ticket import State, Ticket
 from masktopo.training.train import train
@@ -99,7 +100,9 @@ class Search:
     @cached_property
     def start(self) -> State:
         """Parameters and buffers of the model as it was given."""
-        return copied(network_of(self.model).state_dict())
+        state = network_of(self.model).state_dict()
+        check_state(state)
+        return copied(state)
 
     def run(
         self,

@@ -3,12 +3,14 @@
 import json
 from importlib import import_module
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 
+from masktopo import MonitorSettings
 from masktopo.errors import RunError, TrainingError
-from masktopo.training import TrainingResult, train
+from masktopo.training import DynamicSparsity, TrainingResult, train
 from masktopo.training import epochs as epochs_module
 from masktopo.training.identity import RunIdentity, state_digest
 
@@ -206,3 +208,18 @@ def test_a_saved_result_leaves_nothing_of_the_one_before(finished, model, data, 
     monitored.save(tmp_path)
     assert not (tmp_path / "net.masks").exists()
     pd.testing.assert_frame_equal(TrainingResult.load(tmp_path).topology, monitored.topology)
+
+
+def test_numpy_numbers_are_written(model, data, tmp_path):
+    given = {
+        "epochs": np.int64(1),
+        "learning_rate": np.float32(0.1),
+        "dynamic": DynamicSparsity(every=np.int64(2), fraction=np.float32(0.25)),
+        "density": 0.2,
+        "monitor": MonitorSettings("density", every=np.int64(2)),
+        "rng": np.int64(3),
+    }
+    first = train(model, None, data, out=tmp_path, **given)
+    loaded = TrainingResult.load(tmp_path)
+    assert (loaded.run, loaded.run.digest) == (first.run, first.run.digest)
+    assert train(model, None, data, out=tmp_path, **given).run == first.run

@@ -1,5 +1,8 @@
 """The protocol's values and schedule."""
 
+from dataclasses import asdict
+
+import numpy as np
 import pytest
 
 from masktopo.errors import ArgumentError
@@ -69,3 +72,20 @@ def test_digest_is_that_of_the_values():
     assert config.digest == TrainConfig().with_changes({"epochs": 5}).digest
     assert config.digest != TrainConfig(epochs=5, milestones=[0.5]).digest
     assert TrainConfig(milestones=[0.5, 0.75]) == TrainConfig()
+
+
+def test_numbers_of_any_type_are_python_numbers():
+    given = {
+        "epochs": np.int64(2),
+        "batch_size": np.int32(8),
+        "learning_rate": np.float32(0.5),
+        "nesterov": np.True_,
+        "weight_decay": 0,
+        "milestones": (0, np.float64(0.5)),
+    }
+    config = TrainConfig(**given)
+    plain = TrainConfig(2, 8, 0.5, 0.9, True, 0.0, (0.0, 0.5))
+    assert config == plain
+    assert config.digest == plain.digest
+    for name, value in asdict(plain).items():
+        assert type(getattr(config, name)) is type(value)
