@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from masktopo.errors import RunError
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -23,6 +25,7 @@ def run(arguments: argparse.Namespace) -> None:
     from masktopo._files import atomic_write
     from masktopo.training.table import results
 
+    _check_exist(arguments.runs)
     table = results(arguments.runs)
     print(describe(table))
     if arguments.csv is not None:
@@ -34,7 +37,7 @@ def run(arguments: argparse.Namespace) -> None:
 def describe(table: "pd.DataFrame") -> str:
     """Write runs as text."""
     # The class of the network is enough here; its digest is in the file.
-    classes = table["network"].str.split().str[0]
+    classes = table["network"].astype("string").str.split().str[0]
     shown = table.drop(columns="missing").assign(network=classes)
     text = shown.to_string(index=False, na_rep="-", float_format="{:.4g}".format)
     notes = [
@@ -43,3 +46,11 @@ def describe(table: "pd.DataFrame") -> str:
         if missing
     ]
     return "\n".join([text, "", *notes] if notes else [text])
+
+
+def _check_exist(runs: list[Path]) -> None:
+    """Raise unless every path is a folder."""
+    for path in runs:
+        if not path.is_dir():
+            found = "is no folder" if path.exists() else "does not exist"
+            raise RunError(f"{path} {found}; expected a run's folder, or one with runs below")

@@ -55,8 +55,9 @@ def results(runs: Iterable[str | PathLike[str]]) -> pd.DataFrame:
         ``kind`` (``dense``, ``static``, ``random growth``, ``gradient growth``), ``network``,
         ``nnz`` (<NA> for dense ones), ``density``, ``epochs``, ``best_epoch``,
         ``validation_accuracy``, ``test_accuracy``, ``explored`` (part of the weights that some
-        mask kept), ``seconds`` (of all epochs), ``seed``, and ``missing``: what a run that is
-        not finished or damaged lacks, in words, empty otherwise.
+        mask kept), ``seconds`` (of all epochs), ``seed`` (Python integers, since one may have
+        more than 64 bits), and ``missing``: what a run that is not finished or damaged lacks, in
+        words, empty otherwise.
 
     Examples
     --------
@@ -65,7 +66,9 @@ def results(runs: Iterable[str | PathLike[str]]) -> pd.DataFrame:
     """
     rows = [_row(folder) for given in runs for folder in _folders(Path(given))]
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    whole = dict.fromkeys(("nnz", "epochs", "best_epoch", "seed"), "Int64")
+    # Of rows, pandas would make floats of seeds where one is missing.
+    table["seed"] = pd.Series([row.get("seed", pd.NA) for row in rows], dtype=object)
+    whole = dict.fromkeys(("nnz", "epochs", "best_epoch"), "Int64")
     parts = ("density", "validation_accuracy", "test_accuracy", "explored", "seconds")
     return table.astype({**whole, **dict.fromkeys(parts, "float64")})
 

@@ -96,3 +96,26 @@ def test_the_command_prints_and_writes_the_table(runs, tmp_path, capsys):
         runs[name].test_accuracy for name in ("dynamic", "static")
     ]
     assert list(written) == list(COLUMNS)
+
+
+def test_seeds_of_any_size_are_told(model, data, tmp_path):
+    seeds = [2**100, 2**63 - 1]
+    for seed in seeds:
+        train(model, None, data, rng=seed, out=tmp_path / str(seed), **OPTIONS)
+    (tmp_path / "empty").mkdir()
+    table = results([*(tmp_path / str(seed) for seed in seeds), tmp_path / "empty"])
+    assert table["seed"].tolist()[:2] == seeds
+    assert pd.isna(table["seed"][2])
+    table.to_csv(tmp_path / "table.csv", index=False)
+    assert str(2**100) in (tmp_path / "table.csv").read_text()
+
+
+def test_the_command_says_where_there_is_nothing(tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    assert main(["results", str(tmp_path / "empty")]) == 0
+    assert "empty: no run is here: there is no config.json" in capsys.readouterr().out
+    (tmp_path / "file").write_text("")
+    for name, found in [("nowhere", "does not exist"), ("file", "is no folder")]:
+        assert main(["results", str(tmp_path), str(tmp_path / name)]) == 2
+        message = f"{name} {found}; expected a run's folder, or one with runs below"
+        assert message in capsys.readouterr().err
