@@ -2,12 +2,14 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-__all__ = ["atomic_write"]
+from masktopo.errors import ArgumentError
+
+__all__ = ["atomic_write", "remove_temporaries"]
 
 
 @contextmanager
@@ -15,9 +17,14 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """Open a binary file that takes the place of `path` only when the block ends without error.
 
     Parents are made as needed. The data is flushed to disk before the file is renamed.
+
+    Raises
+    ------
+    ArgumentError
+        If a file is where a parent should be.
     """
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(target.parent)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -29,6 +36,25 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def remove_temporaries(folder: Path, names: Iterable[str]) -> None:
+    """Remove what `atomic_write` left of files where the process was killed.
+
+    Only for files that no other process is writing. Names may be patterns.
+    """
+    for name in names:
+        for path in folder.glob(f".{name}.????????"):
+            path.unlink(missing_ok=True)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and its parents."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        found = next((path for path in (folder, *folder.parents) if path.is_file()), folder)
+        raise ArgumentError(f"{found} is a file; expected a folder, or none yet") from error
 
 
 def _take_usual_permissions(name: str) -> None:

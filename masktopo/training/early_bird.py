@@ -1,5 +1,6 @@
 """The early-bird ticket: the largest weights of the dense network, once these stay the same."""
 
+import shutil
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 from torch import nn
 
 from masktopo._check import check_count
+from masktopo._files import remove_temporaries
 from masktopo._random import Rng
 from masktopo.errors import ArgumentError, RunError, TrainingError
 from masktopo.masks.formats.own import read_mask_file
@@ -15,8 +17,7 @@ from masktopo.masks.maskset import MaskSet
 from masktopo.pruning.budget import kept_count
 from masktopo.pruning.prunable import prunable_layers
 from masktopo.training.checkpoint import copied
-from masktopo.training.folder import read_json, write_json
-from masktopo.training.identity import state_digest
+from masktopo.training.folder import has_begun, is_finished, read_json, write_json
 from masktopo.training.largest import largest_weights
 from masktopo.training.result import read_weights
 from masktopo.training.search import Search
@@ -25,6 +26,8 @@ from masktopo.training.ticket import State, Ticket
 
 __all__ = ["early_bird", "mask_distance"]
 
+DENSE_RUN = "search"
+EPOCHS_FOLDER = "epochs"
 SEARCH_FILE = "search.json"
 INITIAL_FILE = "initial.pt"
 
@@ -84,7 +87,7 @@ def early_bird(
     ArgumentError
         If an argument is out of its range.
     RunError
-        If `out` belongs to another search.
+        If `out` belongs to another search. One that did not settle gives way, its dense run too.
 
     Examples
     --------
@@ -161,7 +164,7 @@ def _settle(search: Search, count: int, threshold: float, window: int) -> tuple[
             raise _Settled
 
     try:
-        search.run("search", None, after_step=look)
+        search.run(DENSE_RUN, None, after_step=look)
     except _Settled:
         return seen[max(seen)], settled
     epochs = search.config.epochs
@@ -183,21 +186,23 @@ def _distances(search: Search, seen: dict[int, MaskSet], epoch: int, window: int
 
 def _masks_path(folder: Path, epoch: int) -> Path:
     """Return the file for the masks after an epoch of the search."""
-    return folder / "epochs" / f"{epoch:04d}.masks"
+    return folder / EPOCHS_FOLDER / f"{epoch:04d}.masks"
 
 
 def _found(search: Search, settings: dict[str, Any]) -> tuple[MaskSet, State] | None:
     """Make the folder that of this search, and return what it has come to, if it has.
 
-    The runs say for themselves whose they are; where the search ended depends on more.
+    The dense run says for itself whose it is, but is not looked at once there is a ticket.
     """
     if search.folder is None:
         return None
-    _claim(search.folder, {**settings, "start": state_digest(search.start), "seed": search.seed})
+    _claim(search.folder, {**settings, **search.dense_run.entries()})
+    remove_temporaries(search.folder, [SEARCH_FILE, INITIAL_FILE])
+    remove_temporaries(search.folder / EPOCHS_FOLDER, ["*.masks"])
     weights = search.folder / INITIAL_FILE
     if not weights.exists():
         return None
-    last = max((search.folder / "epochs").glob("*.masks"))
+    last = max((search.folder / EPOCHS_FOLDER).glob("*.masks"))
     return read_mask_file(last), read_weights(weights)
 
 
@@ -209,6 +214,17 @@ def _claim(folder: Path, record: dict[str, Any]) -> None:
         return
     found = read_json(path)
     differing = [name for name in record if found.get(name) != record[name]]
-    if differing:
+    if not differing:
+        return
+    if found.keys() != record.keys() or not _came_to_nothing(folder):
         listed = ", ".join(f"{name}={found.get(name)} and not {record[name]}" for name in differing)
         raise RunError(f"{folder} holds a search with {listed}; choose another folder")
+    for name in (DENSE_RUN, EPOCHS_FOLDER):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    write_json(path, record)
+
+
+def _came_to_nothing(folder: Path) -> bool:
+    """Whether the search of `folder` never got under way, or ended without a ticket."""
+    dense = folder / DENSE_RUN
+    return not (folder / INITIAL_FILE).exists() and (is_finished(dense) or not has_begun(dense))

@@ -2,20 +2,23 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from masktopo._files import atomic_write
+from masktopo._files import atomic_write, remove_temporaries
 from masktopo.errors import RunError
 from masktopo.training.identity import RunIdentity, python_number
 
 __all__ = [
     "claim_folder",
+    "has_begun",
     "is_finished",
     "read_figures",
     "read_json",
     "read_run",
+    "remove_leftovers",
     "write_figures",
     "write_json",
     "write_run",
@@ -34,12 +37,24 @@ TOPOLOGY_FILE = "topology.csv"
 UPDATES_FOLDER = "updates"
 WEIGHTS_FILE = "best.pt"
 
+_FILES = (
+    CONFIG_FILE,
+    CHECKPOINT_FILE,
+    ENVIRONMENT_FILE,
+    HISTORY_FILE,
+    MASKS_FILE,
+    MONITOR_FILE,
+    RESULT_FILE,
+    TOPOLOGY_FILE,
+    WEIGHTS_FILE,
+)
+
 _TEXT_FILES = (CONFIG_FILE, HISTORY_FILE, TOPOLOGY_FILE)
 """What a result consists of beside masks and weights, whose files have checksums of their own."""
 
 
 def claim_folder(folder: Path, run: RunIdentity) -> None:
-    """Make `folder` the folder of `run`.
+    """Make `folder` the folder of `run`; a run that never got under way there gives way.
 
     Raises
     ------
@@ -51,11 +66,26 @@ def claim_folder(folder: Path, run: RunIdentity) -> None:
         return
     found, wanted = read_run(folder).entries(), run.entries()
     differing = [name for name in {**wanted, **found} if found.get(name) != wanted.get(name)]
-    if differing:
+    if differing and has_begun(folder):
         raise RunError(
             f"{folder} holds a run with {_listing(found, differing)}, but this one has "
             f"{_listing(wanted, differing)}; choose another folder"
         )
+    if differing:
+        shutil.rmtree(folder / UPDATES_FOLDER, ignore_errors=True)
+        write_run(folder, run)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what a killed process left of files of the run that it was writing."""
+    remove_temporaries(folder, _FILES)
+    remove_temporaries(folder / UPDATES_FOLDER, ["*.masks"])
+
+
+def has_begun(folder: Path) -> bool:
+    """Whether the run of `folder` has left more than what it was to start from."""
+    updates = len(list((folder / UPDATES_FOLDER).glob("*.masks")))
+    return updates > 1 or (folder / CHECKPOINT_FILE).exists() or is_finished(folder)
 
 
 def is_finished(folder: Path) -> bool:

@@ -9,6 +9,7 @@ from torch import nn
 from tqdm import tqdm
 
 from masktopo._check import check_count, check_density
+from masktopo._files import remove_temporaries
 from masktopo._random import Rng
 from masktopo.errors import ArgumentError, RunError
 from masktopo.pruning.budget import kept_count
@@ -166,6 +167,8 @@ def _dense_round(search: Search, rewind_steps: int) -> tuple[TrainingResult, Sta
     """Train the dense network; its result, and the weights to come back to."""
     path = None if search.folder is None else search.folder / f"initial-{rewind_steps:08d}.pt"
     taken: State = {}
+    if path is not None:
+        remove_temporaries(path.parent, [path.name])
     result = search.run(DENSE, None, after_step=_keeper(rewind_steps, taken, path))
     if rewind_steps == 0:
         taken = search.start

@@ -21,9 +21,11 @@ from masktopo.pruning.prunable import layer_weights, prunable_layers, total_size
 from masktopo.training.checkpoint import copied
 from masktopo.training.config import TrainConfig
 from masktopo.training.folder import TABLE_FILE, TICKET_FILE
+from masktopo.training.identity import RunIdentity, identify_run
 from masktopo.training.loop import AfterStep, steps_per_epoch
 from masktopo.training.network_identity import check_state
 from masktopo.training.result import TrainingResult
+from masktopo.training.start import start_network
 from masktopo.training.ticket import State, Ticket
 from masktopo.training.train import train
 
@@ -103,6 +105,12 @@ class Search:
         state = network_of(self.model).state_dict()
         check_state(state)
         return copied(state)
+
+    @property
+    def dense_run(self) -> RunIdentity:
+        """What makes the dense run the same run."""
+        network = start_network(self.model, None, None)
+        return identify_run(network, None, self.splits, self.config, self.seed)
 
     def run(
         self,

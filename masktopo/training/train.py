@@ -14,15 +14,9 @@ from masktopo.data.splits import DataSplits
 from masktopo.monitor.settings import MonitorSettings, read_monitor
 from masktopo.training.config import TrainConfig
 from masktopo.training.dynamic import DynamicSparsity
-from masktopo.training.environment import describe_environment
+from masktopo.training.environment import record_start
 from masktopo.training.fit import Fitted, fit
-from masktopo.training.folder import (
-    CHECKPOINT_FILE,
-    ENVIRONMENT_FILE,
-    claim_folder,
-    is_finished,
-    write_json,
-)
+from masktopo.training.folder import CHECKPOINT_FILE, claim_folder, is_finished, remove_leftovers
 from masktopo.training.identity import RunIdentity, identify_run
 from masktopo.training.loop import AfterStep, steps_per_epoch, tested_accuracy
 from masktopo.training.result import TrainingResult
@@ -197,15 +191,17 @@ def begin_run(
     Raises
     ------
     RunError
-        If it belongs to a run of another configuration or monitor, or is damaged.
+        If it belongs to a run of another configuration or monitor that has got under way, or is
+        damaged.
     """
     if folder is None:
         return None
     claim_folder(folder, run)
     claim_monitor(folder, monitor)
+    remove_leftovers(folder)
     if is_finished(folder):
         return TrainingResult.load(folder)
-    write_json(folder / ENVIRONMENT_FILE, describe_environment(device))
+    record_start(folder, device)
     return None
 
 

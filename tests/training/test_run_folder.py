@@ -36,7 +36,8 @@ def test_every_file_is_there_and_readable(finished):
     assert figures["test_accuracy"] == result.test_accuracy
     assert figures["nnz"] == result.masks.nnz
     assert json.loads((folder / "config.json").read_text())["config"]["epochs"] == 2
-    assert json.loads((folder / "environment.json").read_text())["torch"] == torch.__version__
+    (start,) = json.loads((folder / "environment.json").read_text())["starts"]
+    assert start["torch"] == torch.__version__
     state = torch.load(folder / "best.pt", weights_only=True)
     assert state_digest(state) == state_digest(result.state_dict)
 
