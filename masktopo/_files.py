@@ -2,14 +2,18 @@
 
 import os
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 from masktopo.errors import ArgumentError
 
 __all__ = ["atomic_write", "remove_temporaries"]
+
+_ABANDONED = 600
+"""Seconds."""
 
 
 @contextmanager
@@ -41,11 +45,14 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 def remove_temporaries(folder: Path, names: Iterable[str]) -> None:
     """Remove what `atomic_write` left of files where the process was killed.
 
-    Only for files that no other process is writing. Names may be patterns.
+    What was written to within the last ten minutes stays: another process may be at it. Names may
+    be patterns.
     """
     for name in names:
         for path in folder.glob(f".{name}.????????"):
-            path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                if time.time() - path.stat().st_mtime > _ABANDONED:
+                    path.unlink()
 
 
 def _make_folder(folder: Path) -> None:
