@@ -21,6 +21,7 @@ import torch
 
 from masktopo._files import atomic_write
 from masktopo.errors import RunError
+from masktopo.masks.torch_files import save_torch
 from masktopo.sampling.settings import PagsSettings
 from masktopo.training.folder import read_json
 
@@ -67,7 +68,7 @@ def read_settings(folder: Path) -> PagsSettings | None:
 def write_state(path: Path, state: Mapping[str, torch.Tensor]) -> None:
     """Write a state dict, whole or not at all."""
     with atomic_write(path) as file:
-        torch.save(dict(state), file)
+        save_torch(dict(state), file)
 
 
 def read_state(path: Path) -> dict[str, torch.Tensor]:

@@ -18,6 +18,7 @@ from masktopo.masks.formats.own import write_mask_file
 from masktopo.masks.formats.safetensors_writer import write_safetensors
 from masktopo.masks.maskset import MaskSet
 from masktopo.masks.naming import parameter_name
+from masktopo.masks.torch_files import save_torch
 
 __all__ = ["EXPORTS", "export_masks", "exporter"]
 
@@ -66,7 +67,7 @@ def _write_prune_state(masks: MaskSet, path: Path) -> None:
                 state[f"{parameter}_orig"] = weight
             state[f"{parameter}_mask"] = mask
     with atomic_write(path) as file:
-        torch.save(state, file)
+        save_torch(state, file)
 
 
 def _write_npz(masks: MaskSet, path: Path) -> None:
