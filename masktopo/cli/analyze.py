@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from masktopo.cli.outputs import check_file, check_folder, writing
 from masktopo.cli.wirings import add_wiring_arguments, given_wiring
 from masktopo.errors import ArgumentError
 
@@ -73,7 +74,8 @@ def run(arguments: argparse.Namespace) -> None:
         report = _analyzed(masks, wiring, partial, arguments)
         print(describe(report))
         if target is not None:
-            getattr(report, WRITERS[target.suffix])(target)
+            with writing(target):
+                getattr(report, WRITERS[target.suffix])(target)
             print(f"\nwritten: {target}")
         if partial is not None:
             partial.unlink()
@@ -112,13 +114,15 @@ def _partial(target: Path | None) -> Path | None:
 
 
 def _targets(out: Path | None, files: list[str]) -> list[Path | None]:
-    """Name the report of every file; several go into a folder, as HTML."""
+    """Name the report of every file, and check its place; several go into a folder, as HTML."""
     if out is None:
         return [None] * len(files)
     if len(files) > 1:
+        check_folder(out)
         return [out / f"{number:03d}-{Path(file).stem}.html" for number, file in enumerate(files)]
     if out.suffix not in WRITERS:
         raise ArgumentError(f"{out}: the ending must be one of {', '.join(WRITERS)}")
+    check_file(out)
     return [out]
 
 

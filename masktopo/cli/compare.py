@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from masktopo.cli.outputs import check_file, writing
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -37,6 +39,8 @@ def run(arguments: argparse.Namespace) -> None:
     from masktopo._files import atomic_write
     from masktopo.comparison import compare
 
+    if arguments.out is not None:
+        check_file(arguments.out)
     table = compare(
         arguments.first,
         arguments.second,
@@ -47,7 +51,7 @@ def run(arguments: argparse.Namespace) -> None:
     )
     print(describe(table))
     if arguments.out is not None:
-        with atomic_write(arguments.out) as file:
+        with writing(arguments.out), atomic_write(arguments.out) as file:
             file.write(table.to_csv(lineterminator="\n").encode())
         print(f"\nwritten: {arguments.out}")
 

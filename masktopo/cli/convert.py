@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from masktopo.cli.outputs import check_file, writing
+
 __all__ = ["add_arguments", "run"]
 
 
@@ -25,8 +27,10 @@ def run(arguments: argparse.Namespace) -> None:
     from masktopo.masks.load import load_masks
 
     exporter(arguments.target)  # an ending that is not known is said before a long read
+    check_file(arguments.target)
     masks = load_masks(arguments.source, allow_dense=arguments.allow_dense)
-    export_masks(masks, arguments.target)
+    with writing(arguments.target):
+        export_masks(masks, arguments.target)
     print(
         f"{len(masks)} layers, {masks.nnz:,} of {masks.size:,} weights kept\n"
         f"written: {arguments.target}"

@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from masktopo.cli.outputs import check_folder
+
 __all__ = ["add_arguments", "run"]
 
 
@@ -16,5 +18,6 @@ def run(arguments: argparse.Namespace) -> None:
     """Run the demo and print what was found."""
     from masktopo.study.demo import run_demo
 
+    check_folder(arguments.out)
     for line in run_demo(arguments.out, progress=False if arguments.quiet else None):
         print(line)

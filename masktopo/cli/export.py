@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from masktopo.cli.outputs import check_file, check_folder, writing
 from masktopo.cli.wirings import add_wiring_arguments, given_wiring
 
 if TYPE_CHECKING:
@@ -39,14 +40,18 @@ def run(arguments: argparse.Namespace) -> None:
     from masktopo.masks.load import load_masks
 
     check_choice("--to", arguments.to, FORMATS)
+    check_place = check_folder if arguments.to == "parquet" else check_file
+    check_place(arguments.out)
     masks = load_masks(arguments.file, allow_dense=arguments.allow_dense)
     wiring = find_wiring(masks, wiring=given_wiring(arguments))
     if arguments.to == "wiring":
-        wiring.save(arguments.out)
+        with writing(arguments.out):
+            wiring.save(arguments.out)
         print(f"{len(wiring.nodes)} node sets, {len(wiring.links)} links", end="")
     else:
         graph = _graph(masks, wiring, arguments.encoding)
-        WRITERS[arguments.to](graph, arguments.out)
+        with writing(arguments.out):
+            WRITERS[arguments.to](graph, arguments.out)
         print(f"{graph.n_nodes:,} nodes, {graph.n_edges:,} edges", end="")
     print(f", written: {arguments.out}")
 

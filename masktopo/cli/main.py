@@ -1,6 +1,7 @@
 """The command ``masktopo``: finds the subcommand, and turns errors into one line."""
 
 import argparse
+import os
 import sys
 import warnings
 from collections.abc import Sequence
@@ -55,20 +56,60 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one subcommand; 0 means success, 2 an error that was explained, 130 an interrupt."""
-    parsed = build_parser().parse_args(arguments)
+    """Run one subcommand.
+
+    Returns
+    -------
+    int
+        0 after success, 1 where nobody reads the output on, 2 after an error that was explained,
+        130 after an interrupt.
+    """
+    try:
+        return _run(build_parser().parse_args(arguments))
+    finally:
+        _settle_output()
+
+
+def _run(parsed: argparse.Namespace) -> int:
+    """Run the subcommand, and explain its warnings and errors on standard error."""
     with warnings.catch_warnings():
         warnings.simplefilter("always", MasktopoWarning)
         warnings.showwarning = _print_warning
         try:
             parsed.run(parsed)
-        except MasktopoError as error:
-            print(f"masktopo: error: {error}", file=sys.stderr)
-            return 2
+            print(end="", flush=True)
+        except (MasktopoError, OSError) as error:
+            return _report(error)
         except KeyboardInterrupt:
             print("masktopo: interrupted", file=sys.stderr)
             return 130
     return 0
+
+
+def _report(error: MasktopoError | OSError) -> int:
+    """Print an error as one line, and return the exit status."""
+    if isinstance(error, BrokenPipeError):  # whoever reads the output, as `head`, has seen enough
+        return 1
+    text = str(error) if isinstance(error, MasktopoError) else _explained(error)
+    print(f"masktopo: error: {text}", file=sys.stderr)
+    return 2
+
+
+def _settle_output() -> None:
+    """Drop output that cannot be written: Python would try again when it ends, and complain.
+
+    See https://docs.python.org/3/library/signal.html#note-on-sigpipe.
+    """
+    try:
+        print(end="", flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _explained(error: OSError) -> str:
+    """Write an error of the system: the file, where it is known, and the reason."""
+    reason = str(error.strerror or error)
+    return reason if error.filename is None else f"{error.filename}: {reason}"
 
 
 def _print_warning(

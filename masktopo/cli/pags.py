@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from masktopo.cli.outputs import check_folder
 from masktopo.cli.shared import add_network_arguments, add_pruning_arguments, load_network
 from masktopo.errors import ArgumentError
 
@@ -39,6 +40,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Sample, and say what was chosen."""
     from masktopo.sampling.sampler import pags, pags_shard
 
+    check_folder(arguments.out)
     model, data = load_network(arguments)
     options = _options(arguments)
     if arguments.shard is not None:

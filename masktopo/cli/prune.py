@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from masktopo.cli.outputs import check_file, writing
 from masktopo.cli.shared import add_network_arguments, add_pruning_arguments, load_network
 
 __all__ = ["add_arguments", "run"]
@@ -19,6 +20,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Prune, and write the masks with the start weights."""
     from masktopo.pruning.prune import prune
 
+    check_file(arguments.out)
     model, data = load_network(arguments)
     masks = prune(
         model,
@@ -29,5 +31,6 @@ def run(arguments: argparse.Namespace) -> None:
         keep_dense=arguments.keep_dense,
         rng=arguments.seed,
     )
-    masks.save(arguments.out)
+    with writing(arguments.out):
+        masks.save(arguments.out)
     print(f"{masks.nnz:,} of {masks.size:,} weights kept, written: {arguments.out}")

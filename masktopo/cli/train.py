@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from masktopo._progress import shows_progress
+from masktopo.cli.outputs import check_folder
 from masktopo.cli.shared import add_network_arguments, load_network
 from masktopo.errors import ArgumentError
 
@@ -65,6 +66,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Train, and print the test accuracy."""
     given = _given(arguments)
+    if arguments.out is not None:
+        check_folder(arguments.out)
     model, data = load_network(arguments)
     shared = {
         **_changes(arguments),
