@@ -23,6 +23,8 @@ from masktopo._files import atomic_write
 from masktopo.errors import RunError
 from masktopo.masks.torch_files import save_torch
 from masktopo.sampling.settings import PagsSettings
+from masktopo.training import folder as training_folder
+from masktopo.training.early_bird import SEARCH_FILE
 from masktopo.training.folder import read_json
 
 __all__ = ["claim_folder", "read_settings", "read_state", "write_state", "write_text"]
@@ -32,6 +34,14 @@ INITIAL_FILE = "initial.pt"
 POOL_FILE = "pool.npy"
 TICKET_FILE = "ticket.npz"
 
+FOREIGN = {
+    training_folder.CONFIG_FILE: "a training run",
+    training_folder.TICKET_FILE: "a ticket found by training",
+    training_folder.TABLE_FILE: "a ticket found by training",
+    SEARCH_FILE: "the search for an early-bird ticket",
+}
+"""Runs of other kinds, by a file that each has; some of their other files are named as here."""
+
 
 def claim_folder(folder: Path, settings: PagsSettings) -> None:
     """Make `folder` the folder of the run with these `settings`.
@@ -39,10 +49,12 @@ def claim_folder(folder: Path, settings: PagsSettings) -> None:
     Raises
     ------
     RunError
-        If it belongs to a run of other settings; what differs is named with both values.
+        If it belongs to a run of other settings; what differs is named with both values. Also
+        if it belongs to a run of another kind.
     """
     recorded = read_settings(folder)
     if recorded is None:
+        _check_free(folder)
         write_text(folder / SETTINGS_FILE, settings.to_json())
         return
     found, wanted = recorded.entries(), settings.entries()
@@ -52,6 +64,13 @@ def claim_folder(folder: Path, settings: PagsSettings) -> None:
             f"{folder} holds a PAGS run with {_listing(found, differing)}, but this one has "
             f"{_listing(wanted, differing)}; choose another folder"
         )
+
+
+def _check_free(folder: Path) -> None:
+    """Raise where `folder` holds a run of another kind."""
+    for name, kind in FOREIGN.items():
+        if (folder / name).exists():
+            raise RunError(f"{folder} holds {kind} ({name}); choose another folder")
 
 
 def read_settings(folder: Path) -> PagsSettings | None:

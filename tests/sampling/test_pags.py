@@ -263,6 +263,29 @@ def test_a_folder_of_another_run_is_refused(tmp_path, model, data):
         pags(other, data, **SETTINGS, out=tmp_path)
 
 
+def test_a_folder_of_a_training_run_is_refused(tmp_path, model, data):
+    masktopo.train(model, None, data, epochs=1, out=tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(RunError, match=r"holds a training run \(config\.json\); choose another"):
+        pags(model, data, **SETTINGS, out=tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("ticket.masks", "a ticket found by training"),
+        ("rounds.csv", "a ticket found by training"),
+        ("search.json", "the search for an early-bird ticket"),
+    ],
+)
+def test_a_folder_of_a_ticket_is_refused(tmp_path, model, data, name, kind):
+    (tmp_path / name).touch()
+    with pytest.raises(RunError, match=f"holds {kind} \\({name}\\); choose another folder"):
+        pags(model, data, **SETTINGS, out=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 def test_damaged_folders_are_named(tmp_path, model, data):
     pags(model, data, **SETTINGS, out=tmp_path)
     lines = tmp_path / "candidates.jsonl"
