@@ -1,6 +1,8 @@
 """Arguments that several subcommands share, and the network that they name."""
 
 import argparse
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -8,7 +10,7 @@ if TYPE_CHECKING:
 
     from masktopo.data.splits import DataSplits
 
-__all__ = ["add_network_arguments", "add_pruning_arguments", "load_network"]
+__all__ = ["add_network_arguments", "add_pruning_arguments", "find_users_modules", "load_network"]
 
 
 def add_network_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,11 +39,19 @@ def add_pruning_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def find_users_modules(network: str) -> None:
+    """Let ``module:factory`` be found in the current folder, as ``python -m`` does."""
+    folder = str(Path.cwd())
+    if ":" in network and folder not in sys.path:
+        sys.path.insert(0, folder)
+
+
 def load_network(arguments: argparse.Namespace) -> tuple["nn.Module", "DataSplits"]:
     """Build the network for the data, with weights drawn from the seed."""
     from masktopo.data.resolve import resolve_data
     from masktopo.networks import build_network
 
+    find_users_modules(arguments.model)
     splits = resolve_data(arguments.data)
     model = build_network(
         arguments.model,

@@ -3,6 +3,7 @@
 import argparse
 from typing import TYPE_CHECKING
 
+from masktopo.cli.shared import find_users_modules
 from masktopo.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def _traced(arguments: argparse.Namespace) -> "Wiring":
     from masktopo.graphs.tracing import trace
     from masktopo.networks import build_network
 
+    find_users_modules(arguments.model)
     model = build_network(arguments.model, input_shape=shape, n_classes=arguments.classes)
     return trace(model, torch.zeros(1, *shape))
 

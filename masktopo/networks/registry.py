@@ -1,6 +1,7 @@
 """Networks by name. Every factory is ``(input_shape, n_classes) -> nn.Module``."""
 
 import importlib
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -66,7 +67,8 @@ def build_network(
     Raises
     ------
     ArgumentError
-        If there is no such network or factory, or the input shape does not suit it.
+        If there is no such network or factory, it does not take these two arguments, or the
+        input shape does not suit it. What a user's factory raises itself comes up as it is.
 
     Examples
     --------
@@ -90,7 +92,9 @@ def build_network(
 
 def _build_users(name: str, shape: tuple[int, ...], n_classes: int) -> nn.Module:
     """Call the factory ``package.module:factory``."""
-    model = _import_factory(name)(shape, n_classes)
+    factory = _import_factory(name)
+    _check_takes(name, factory, shape, n_classes)
+    model = factory(shape, n_classes)
     if not isinstance(model, nn.Module):
         raise ArgumentError(f"{name} returned {type(model).__name__}, expected nn.Module")
     return model
@@ -99,10 +103,29 @@ def _build_users(name: str, shape: tuple[int, ...], n_classes: int) -> nn.Module
 def _import_factory(name: str) -> Any:
     """Import what ``package.module:factory`` names."""
     module_name, _, attribute = name.partition(":")
+    if not module_name or module_name.startswith("."):
+        raise ArgumentError(f"{name!r} names no network factory as package.module:factory")
     try:
         factory = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
+    except (ImportError, AttributeError) as error:
         raise ArgumentError(f"there is no network factory {name!r}: {error}") from error
     if not callable(factory):
         raise ArgumentError(f"{name!r} is not callable, so it is no network factory")
     return factory
+
+
+def _check_takes(
+    name: str, factory: Callable[..., Any], shape: tuple[int, ...], n_classes: int
+) -> None:
+    """Raise where the factory's signature does not take an input shape and a number of classes."""
+    try:
+        signature = inspect.signature(factory)
+    except ValueError:  # not all that is written in C has one
+        return
+    try:
+        signature.bind(shape, n_classes)
+    except TypeError as error:
+        raise ArgumentError(
+            f"{name} must take the input shape and the number of classes, but cannot be called "
+            f"with ({shape}, {n_classes}): {error}"
+        ) from error

@@ -29,6 +29,14 @@ def users_factory(input_shape, n_classes):
     return nn.Sequential(nn.Flatten(), nn.Linear(sum(input_shape), n_classes))
 
 
+def one_argument(input_shape):
+    return nn.Linear(input_shape[0], 10)
+
+
+def broken_factory(input_shape, n_classes):
+    return n_classes[0]
+
+
 def no_network(input_shape, n_classes):
     return "network"
 
@@ -218,9 +226,22 @@ def test_users_factories_are_seeded_too():
         ("no_such_package:net", "there is no network factory 'no_such_package:net'"),
         ("torch.nn:NoSuchNet", "there is no network factory 'torch.nn:NoSuchNet'"),
         ("torch:float32", "'torch:float32' is not callable"),
+        ("..x:f", r"'\.\.x:f' names no network factory as package\.module:factory"),
+        (":f", "':f' names no network factory"),
+        (
+            f"{__name__}:one_argument",
+            r"one_argument must take the input shape and the number of classes, but cannot be "
+            r"called with \(\(1, 8, 8\), 10\): too many positional arguments",
+        ),
         (f"{__name__}:no_network", "returned str, expected nn.Module"),
+        ("builtins:slice", "returned slice, expected nn.Module"),  # it has no signature
     ],
 )
 def test_unknown_networks_are_refused(name, message):
     with pytest.raises(ArgumentError, match=message):
         build_network(name, input_shape=(1, 8, 8), n_classes=10)
+
+
+def test_errors_within_users_factories_stay():
+    with pytest.raises(TypeError, match="not subscriptable"):
+        build_network(f"{__name__}:broken_factory", input_shape=(2, 3), n_classes=4)
