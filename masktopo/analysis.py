@@ -10,6 +10,7 @@ from masktopo._check import check_choice, check_count
 from masktopo._progress import shows_progress
 from masktopo._random import Rng
 from masktopo._threads import limited_blas
+from masktopo.errors import MaskError
 from masktopo.graphs.build import find_wiring
 from masktopo.graphs.fitting import completed
 from masktopo.graphs.wiring import Wiring
@@ -216,8 +217,12 @@ def _with_weights(masks: MaskSet, weights: Any) -> tuple[MaskSet, str]:
         return masks, "as found beside the masks" if known else "none, or not for every layer"
     from masktopo.masks.weights import weights_of
 
-    name = str(weights) if isinstance(weights, str) else type(weights).__name__
-    return masks.with_weights(weights_of(weights)), f"given: {name}"
+    name = str(weights) if isinstance(weights, str | PathLike) else type(weights).__name__
+    given = weights_of(weights)
+    try:
+        return masks.with_weights(given), f"given: {name}"
+    except MaskError as error:
+        raise MaskError(f"{name} does not fit {masks.source}: {error}") from error
 
 
 def _findings(

@@ -101,8 +101,20 @@ def test_weights_from_elsewhere():
     assert math.isnan(without.network["full_spectrum"])
     assert any("nan where weights are unknown" in note for note in without.notes)
     del state["b.weight"]
-    with pytest.raises(MaskError, match="lack layer b"):
+    with pytest.raises(MaskError, match="dict does not fit memory: the given weights lack layer b"):
         masktopo.analyze(bare, weights=state)
+
+
+def test_weights_of_another_network_are_named_with_their_file(tmp_path):
+    path = tmp_path / "other.pt"
+    torch.save({"a.weight": torch.ones(12, 3, 3, 1), "c.weight": torch.ones(10, 64)}, path)
+    expected = (
+        rf"^{path} does not fit memory: the given weights lack layer b and have another shape "
+        r"in a \(\(12, 3, 3, 1\), expected \(12, 3, 3, 3\)\)$"
+    )
+    for given in (path, str(path)):
+        with pytest.raises(MaskError, match=expected):
+            masktopo.analyze(small_network(), weights=given)
 
 
 def test_reference_moves_the_origin():

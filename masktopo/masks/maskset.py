@@ -182,13 +182,12 @@ class MaskSet(Mapping[str, LayerMask]):
         Raises
         ------
         MaskError
-            If a layer is missing from `weights` or has another shape there.
+            If layers are missing from `weights` or have other shapes there; all are named. With
+            layers that are read on demand, other shapes come up when they are read.
         """
         if weights is None:
             return self._map(lambda layer: layer.with_weight(None))
-        missing = [name for name in self if name not in weights]
-        if missing:
-            raise MaskError(f"the given weights lack layer {join_names(missing)}")
+        _check_weights(self, weights)
         return self._map(lambda layer: layer.with_weight(weights[layer.name]))
 
     def apply(self, model: Module) -> Module:
@@ -246,6 +245,24 @@ class MaskSet(Mapping[str, LayerMask]):
         check_same_layers(self, other)
         masks = {name: operation(layer.mask, other[name].mask) for name, layer in self.items()}
         return self.with_masks(masks, origin=f"{word} of {self.source} and {other.source}")
+
+
+def _check_weights(masks: MaskSet, weights: Mapping[str, FloatArray | None]) -> None:
+    """Raise unless there are weights of every layer, of its shape where that is known."""
+    missing = [name for name in masks if name not in weights]
+    known = {} if masks.is_on_demand else {name: layer.shape for name, layer in masks.items()}
+    reshaped = [
+        f"{name} ({np.shape(weight)}, expected {known[name]})"
+        for name, weight in weights.items()
+        if name in known and weight is not None and np.shape(weight) != known[name]
+    ]
+    faults = [
+        f"{what} {join_names(names)}"
+        for what, names in [("lack layer", missing), ("have another shape in", reshaped)]
+        if names
+    ]
+    if faults:
+        raise MaskError(f"the given weights {' and '.join(faults)}")
 
 
 def check_same_layers(first: MaskSet, second: MaskSet) -> None:
