@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from masktopo.cli.outputs import check_file, check_folder, writing
 from masktopo.cli.wirings import add_wiring_arguments, given_wiring
+from masktopo.cli.wording import in_options
 from masktopo.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def run(arguments: argparse.Namespace) -> None:
         masks = load_masks(file, allow_dense=arguments.allow_dense)
         partial = _partial(target) if masks.is_on_demand else None
         report = _analyzed(masks, wiring, partial, arguments)
-        print(describe(report))
+        print(in_options(describe(report), vars(arguments)))
         if target is not None:
             with writing(target):
                 getattr(report, WRITERS[target.suffix])(target)

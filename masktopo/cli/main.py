@@ -20,6 +20,7 @@ from masktopo.cli import (
     results,
     train,
 )
+from masktopo.cli.wording import in_options
 from masktopo.errors import MasktopoError, MasktopoWarning
 
 __all__ = ["main"]
@@ -78,19 +79,20 @@ def _run(parsed: argparse.Namespace) -> int:
         try:
             parsed.run(parsed)
             print(end="", flush=True)
-        except (MasktopoError, OSError) as error:
-            return _report(error)
+        except MasktopoError as error:
+            return _fail(in_options(str(error), vars(parsed)))
+        except BrokenPipeError:  # whoever reads the output, as `head`, has seen enough
+            return 1
+        except OSError as error:
+            return _fail(_explained(error))
         except KeyboardInterrupt:
             print("masktopo: interrupted", file=sys.stderr)
             return 130
     return 0
 
 
-def _report(error: MasktopoError | OSError) -> int:
+def _fail(text: str) -> int:
     """Print an error as one line, and return the exit status."""
-    if isinstance(error, BrokenPipeError):  # whoever reads the output, as `head`, has seen enough
-        return 1
-    text = str(error) if isinstance(error, MasktopoError) else _explained(error)
     print(f"masktopo: error: {text}", file=sys.stderr)
     return 2
 

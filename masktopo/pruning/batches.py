@@ -71,12 +71,13 @@ def drawn_batches(
     return Batches(data, _cut(generator.permutation(len(data))[: count * size], size), size)
 
 
-def check_enough(data: TensorData, size: int, count: int) -> None:
-    """Raise unless `data` has `count` full batches."""
+def check_enough(data: TensorData, size: int, count: int, *, name: str = "batches") -> None:
+    """Raise unless `data` has `count` full batches; `name` is the argument that asks for them."""
     if count * size > len(data):
         raise PruningError(
             f"{count} batches of {size} without replacement need {count * size} samples, but "
-            f"{data.name} has {len(data)} to prune with: at most {len(data) // size} such batches"
+            f"{data.name} has {len(data)} to prune with: at most {len(data) // size} such batches. "
+            f"Lower {name}= or batch_size="
         )
 
 

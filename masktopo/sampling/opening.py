@@ -118,8 +118,8 @@ def _check(
     if settings.pretrain is not None and data is None:
         raise ArgumentError(f"pretrain_steps={settings.pretrain_steps} needs data")
     if data is not None and problem.method.needs_data:
-        count = settings.batches if settings.pool is None else settings.pool
-        check_enough(data, settings.recipe.batch_size, count)
+        name = "batches" if settings.pool is None else "pool"
+        check_enough(data, settings.recipe.batch_size, getattr(settings, name), name=name)
 
 
 def _start(

@@ -79,6 +79,28 @@ def test_errors_are_one_line_and_exit_with_2(tmp_path, checkpoint, capsys):
     assert "must be one of .html, .json, .csv, .parquet" in capsys.readouterr().err
 
 
+def test_messages_name_options(checkpoint, tmp_path, capsys):
+    dense = tmp_path / "dense.pt"
+    torch.save({"fc.weight": torch.full((4, 4), 1.5)}, dense)
+    assert main(["analyze", str(dense)]) == 2
+    assert "meant to be dense, pass --allow-dense\n" in capsys.readouterr().err
+    masks = str(tmp_path / "bare.masks")
+    load_masks(checkpoint).save(masks, weights=False)
+    assert main(["analyze", masks, "--metrics", "spectral"]) == 0
+    printed = capsys.readouterr().out
+    assert "Lanczos; --certify would prove them" in printed
+    assert "Give them with --weights." in printed
+
+
+@pytest.mark.parametrize("name", ["batches", "pool"])
+def test_pags_names_the_options_that_ask_for_too_much_data(name, tmp_path, capsys):
+    options = [f"--{name}", "20", "-o", str(tmp_path / "run")]
+    assert main(["pags", "--samples", "5", *options, "--quiet"]) == 2
+    expected = f"at most 10 such batches. Lower --{name} or --batch-size\n"
+    assert expected in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def test_warnings_are_one_line(tmp_path, capsys):
     path = tmp_path / "ones.pt"
     torch.save({"fc.weight_orig": torch.randn(4, 4), "fc.weight_mask": torch.ones(4, 4)}, path)
