@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from masktopo.cli.outputs import check_file, writing
 from masktopo.errors import RunError
 
 if TYPE_CHECKING:
@@ -26,10 +27,12 @@ def run(arguments: argparse.Namespace) -> None:
     from masktopo.training.table import results
 
     _check_exist(arguments.runs)
+    if arguments.csv is not None:
+        check_file(arguments.csv)
     table = results(arguments.runs)
     print(describe(table))
     if arguments.csv is not None:
-        with atomic_write(arguments.csv) as file:
+        with writing(arguments.csv), atomic_write(arguments.csv) as file:
             file.write(table.to_csv(index=False, lineterminator="\n").encode())
         print(f"\nwritten: {arguments.csv}")
 

@@ -302,9 +302,9 @@ def _spectral_of_network(subject: Subject, columns: Columns) -> Findings:
         network.update(dict.fromkeys(WEIGHTED, float("nan")))
     n_layers, n_valid = columns["valid"].size, int(columns["valid"].sum())
     notes = (
-        "Singular values were proved to be the two largest (certify)."
+        "Singular values were proved to be the two largest (certify=True)."
         if subject.certify
-        else "Singular values come from Lanczos; certify would prove them the two largest.",
+        else "Singular values come from Lanczos; certify=True would prove them the two largest.",
         f"{n_valid} of {n_layers} layers have all coordinates valid under the convention "
         f"{subject.convention}; a network's value is the mean over all layers, with 0 for "
         "coordinates that are not valid.",

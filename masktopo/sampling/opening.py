@@ -21,20 +21,14 @@ from masktopo.pruning.pool import GradientPool, fill_pool, pool_bytes
 from masktopo.pruning.problem import Problem
 from masktopo.pruning.prune import pruning_data
 from masktopo.pruning.reproducible import use_torch_threads
-from masktopo.sampling.folder import (
-    INITIAL_FILE,
-    POOL_FILE,
-    claim_folder,
-    read_settings,
-    read_state,
-    write_state,
-)
+from masktopo.sampling.folder import INITIAL_FILE, POOL_FILE, claim_folder, read_settings
 from masktopo.sampling.journal import Journal
 from masktopo.sampling.options import PagsOptions
 from masktopo.sampling.pretrain import pretrained
 from masktopo.sampling.scoring import Scoring, check_reference, needs_wiring, reference_values
 from masktopo.sampling.settings import PagsSettings
 from masktopo.sampling.work import Work
+from masktopo.training.tensor_file import read_tensors, write_tensors
 
 __all__ = ["Begun", "opened"]
 
@@ -131,13 +125,13 @@ def _start(
     path = None if folder is None else folder / INITIAL_FILE
     if path is not None and path.exists():
         network = copy_model(model)
-        network.load_state_dict(read_state(path))
+        network.load_state_dict(read_tensors(path))
         return network
     network = pretrained(
         model, data, settings.pretrain, steps=settings.pretrain_steps, seed=settings.seed
     )
     if path is not None:
-        write_state(path, network.state_dict())
+        write_tensors(network.state_dict(), path)
     return network
 
 

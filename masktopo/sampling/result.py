@@ -11,17 +11,11 @@ import torch
 from masktopo.errors import RunError
 from masktopo.masks.load import load_masks
 from masktopo.masks.maskset import MaskSet
-from masktopo.sampling.folder import (
-    INITIAL_FILE,
-    SETTINGS_FILE,
-    read_settings,
-    read_state,
-    write_state,
-    write_text,
-)
+from masktopo.sampling.folder import INITIAL_FILE, read_settings, write_text
 from masktopo.sampling.settings import PagsSettings
 from masktopo.sampling.tables import read_table, write_table
-from masktopo.training.folder import read_json, write_json
+from masktopo.training.folder import SAMPLING_FILE, read_json, write_json
+from masktopo.training.tensor_file import read_tensors, write_tensors
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -124,8 +118,8 @@ class PagsResult:
     def save(self, folder: str | PathLike[str]) -> None:
         """Write settings, state dict, tables and masks; ``result.json`` comes last."""
         target = Path(folder)
-        write_text(target / SETTINGS_FILE, self.settings.to_json())
-        write_state(target / INITIAL_FILE, self.initial)
+        write_text(target / SAMPLING_FILE, self.settings.to_json())
+        write_tensors(self.initial, target / INITIAL_FILE)
         self.masks.save(target / "chosen.masks")
         self.ticket.save(target / "ticket.masks", weights=False)
         self.unrepaired.save(target / "unrepaired.masks", weights=False)
@@ -146,7 +140,7 @@ class PagsResult:
         figures = read_json(source / _RESULT_FILE)
         settings = read_settings(source)
         if settings is None:
-            raise RunError(f"{source / SETTINGS_FILE} is missing")
+            raise RunError(f"{source / SAMPLING_FILE} is missing")
         masks = load_masks(source / "chosen.masks")
         if masks.digest != figures.get("digest"):
             raise RunError(f"{source / 'chosen.masks'} is of another run than result.json")
@@ -156,7 +150,7 @@ class PagsResult:
             unrepaired=_read_masks(source / "unrepaired.masks", masks),
             history=read_table(source / _HISTORY_FILE),
             layers=read_table(source / _LAYERS_FILE).set_index("layer"),
-            initial=read_state(source / INITIAL_FILE),
+            initial=read_tensors(source / INITIAL_FILE),
             explored=figures["explored"],
             settings=settings,
         )

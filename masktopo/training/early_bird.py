@@ -17,7 +17,7 @@ from masktopo.masks.maskset import MaskSet
 from masktopo.pruning.budget import kept_count
 from masktopo.pruning.prunable import prunable_layers
 from masktopo.training.checkpoint import copied
-from masktopo.training.folder import has_begun, is_finished, read_json, write_json
+from masktopo.training.folder import SEARCH_FILE, has_begun, is_finished, read_json, write_json
 from masktopo.training.largest import largest_weights
 from masktopo.training.result import read_weights
 from masktopo.training.search import Search
@@ -28,7 +28,6 @@ __all__ = ["early_bird", "mask_distance"]
 
 DENSE_RUN = "search"
 EPOCHS_FOLDER = "epochs"
-SEARCH_FILE = "search.json"
 INITIAL_FILE = "initial.pt"
 
 

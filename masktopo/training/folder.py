@@ -12,6 +12,7 @@ from masktopo.errors import RunError
 from masktopo.training.identity import RunIdentity, python_number
 
 __all__ = [
+    "check_free",
     "claim_folder",
     "has_begun",
     "is_finished",
@@ -34,6 +35,8 @@ RESULT_FILE = "result.json"
 TABLE_FILE = "rounds.csv"
 TICKET_FILE = "ticket.masks"
 TOPOLOGY_FILE = "topology.csv"
+SEARCH_FILE = "search.json"
+SAMPLING_FILE = "settings.json"
 UPDATES_FOLDER = "updates"
 WEIGHTS_FILE = "best.pt"
 
@@ -53,6 +56,24 @@ _TEXT_FILES = (CONFIG_FILE, HISTORY_FILE, TOPOLOGY_FILE)
 """What a result consists of beside masks and weights, whose files have checksums of their own."""
 
 
+_KINDS = {
+    CONFIG_FILE: "a training run",
+    SAMPLING_FILE: "a PAGS run",
+    TICKET_FILE: "a ticket found by training",
+    TABLE_FILE: "a ticket found by training",
+    SEARCH_FILE: "the search for an early-bird ticket",
+}
+"""Kinds of runs, by a file that each has. PAGS runs have a ``ticket.masks`` too, so they come
+before tickets."""
+
+
+def check_free(folder: Path, *own: str) -> None:
+    """Raise a `RunError` where `folder` holds a run of a kind that has none of the `own` files."""
+    for name, kind in _KINDS.items():
+        if name not in own and (folder / name).exists():
+            raise RunError(f"{folder} holds {kind} ({name}); choose another folder")
+
+
 def claim_folder(folder: Path, run: RunIdentity) -> None:
     """Make `folder` the folder of `run`; a run that never got under way there gives way.
 
@@ -60,8 +81,10 @@ def claim_folder(folder: Path, run: RunIdentity) -> None:
     ------
     RunError
         If it belongs to a run of another configuration; what differs is named with both values.
+        Also if it belongs to a run of another kind.
     """
     if not (folder / CONFIG_FILE).exists():
+        check_free(folder)
         write_run(folder, run)
         return
     found, wanted = read_run(folder).entries(), run.entries()

@@ -20,7 +20,7 @@ from masktopo.masks.slots import network_of
 from masktopo.pruning.prunable import layer_weights, prunable_layers, total_size
 from masktopo.training.checkpoint import copied
 from masktopo.training.config import TrainConfig
-from masktopo.training.folder import TABLE_FILE, TICKET_FILE
+from masktopo.training.folder import SEARCH_FILE, TABLE_FILE, TICKET_FILE, check_free
 from masktopo.training.identity import RunIdentity, identify_run
 from masktopo.training.loop import AfterStep, steps_per_epoch
 from masktopo.training.network_identity import check_state
@@ -53,6 +53,11 @@ class Search:
         Whether to show bars.
     same : mapping
         Further keywords of `train`: ``epochs``, ``device``, ``config``, fields of it.
+
+    Raises
+    ------
+    RunError
+        If the folder holds a run of another kind.
     """
 
     model: nn.Module
@@ -62,6 +67,10 @@ class Search:
     folder: Path | None = None
     progress: bool = False
     same: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.folder is not None:
+            check_free(self.folder, TICKET_FILE, TABLE_FILE, SEARCH_FILE)
 
     @cached_property
     def splits(self) -> DataSplits:

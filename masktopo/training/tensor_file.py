@@ -9,6 +9,7 @@ import torch
 
 from masktopo._files import atomic_write
 from masktopo.errors import RunError
+from masktopo.masks.torch_files import save_torch
 
 __all__ = ["read_tensors", "write_tensors"]
 
@@ -16,7 +17,7 @@ __all__ = ["read_tensors", "write_tensors"]
 def write_tensors(record: Mapping[str, Any], path: Path) -> None:
     """Write tensors and plain values, whole or not at all."""
     with atomic_write(path) as file:
-        torch.save(dict(record), file)
+        save_torch(dict(record), file)
 
 
 def read_tensors(path: Path) -> dict[str, Any]:
@@ -31,6 +32,8 @@ def read_tensors(path: Path) -> dict[str, Any]:
     """
     try:
         found = _load(path)
+    except MemoryError:
+        raise
     # What a damaged file makes zipfile and torch raise has no bounds, from KeyError to
     # NotImplementedError.
     except Exception as error:

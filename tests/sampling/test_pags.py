@@ -271,6 +271,21 @@ def test_a_folder_of_a_training_run_is_refused(tmp_path, model, data):
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+def test_training_into_the_folder_of_another_kind_is_refused(tmp_path, model, data):
+    pags(model, data, **SETTINGS, out=tmp_path / "pags")
+    masktopo.train(model, None, data, epochs=1, out=tmp_path / "run")
+    ticket = {"density": 0.5, "rounds": 1, "epochs": 1}
+    masktopo.lottery_ticket(model, data, **ticket, out=tmp_path / "ticket")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for name, kind in (("pags", "a PAGS run"), ("ticket", "a ticket found by training")):
+        with pytest.raises(RunError, match=f"holds {kind} .*; choose another folder"):
+            masktopo.train(model, None, data, epochs=1, out=tmp_path / name)
+    for name, kind in (("pags", "a PAGS run"), ("run", "a training run")):
+        with pytest.raises(RunError, match=f"holds {kind} .*; choose another folder"):
+            masktopo.lottery_ticket(model, data, **ticket, out=tmp_path / name)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
