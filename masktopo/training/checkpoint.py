@@ -18,6 +18,9 @@ __all__ = ["Checkpoint", "advance", "copied", "load_checkpoint", "resume", "save
 class Checkpoint:
     """All that the next epoch depends on; random draws depend on seed and epoch alone.
 
+    Buffers that the model keeps out of its state dict are not in it: a resumed run starts with
+    those that the model is given with.
+
     Parameters
     ----------
     state_dict : dict of str to torch.Tensor

@@ -11,7 +11,9 @@ from masktopo.errors import RunError
 from masktopo.training.folder import (
     CONFIG_FILE,
     HISTORY_FILE,
+    MASKS_FILE,
     RESULT_FILE,
+    WEIGHTS_FILE,
     read_figures,
     read_run,
 )
@@ -57,7 +59,8 @@ def results(runs: Iterable[str | PathLike[str]]) -> pd.DataFrame:
         ``validation_accuracy``, ``test_accuracy``, ``explored`` (part of the weights that some
         mask kept), ``seconds`` (of all epochs), ``seed`` (Python integers, since one may have
         more than 64 bits), and ``missing``: what a run that is not finished or damaged lacks, in
-        words, empty otherwise.
+        words, empty otherwise. Masks and weights need only be there; `TrainingResult.load` reads
+        them.
 
     Examples
     --------
@@ -92,10 +95,19 @@ def _row(folder: Path) -> Row:
         if not (folder / RESULT_FILE).exists():
             return {**row, "missing": f"not finished: there is no {RESULT_FILE}"}
         row |= _of_result(read_figures(folder), folder / RESULT_FILE)
+        _check_tensors(folder, run)
         row["seconds"] = read_history(folder / HISTORY_FILE, run)["seconds"].sum()
     except RunError as error:
         row["missing"] = str(error)
     return row
+
+
+def _check_tensors(folder: Path, run: RunIdentity) -> None:
+    """Raise unless masks and weights are there; to read those of all runs would take long."""
+    for name in (WEIGHTS_FILE, MASKS_FILE) if run.is_masked else (WEIGHTS_FILE,):
+        path = folder / name
+        if not path.is_file() or not path.stat().st_size:
+            raise RunError(f"{path} is missing or empty")
 
 
 def _of_identity(run: RunIdentity) -> Row:

@@ -72,6 +72,15 @@ def test_what_is_missing_is_said(runs, model, data, tmp_path, monkeypatch):
     assert table["kind"][0] == "dense"
 
 
+def test_masks_and_weights_that_are_missing_are_said(runs, tmp_path):
+    (tmp_path / "static" / "net.masks").unlink()
+    (tmp_path / "dense" / "best.pt").write_bytes(b"")
+    found = results([tmp_path]).set_index("run")["missing"]
+    assert found[str(tmp_path / "static")].endswith("net.masks is missing or empty")
+    assert found[str(tmp_path / "dense")].endswith("best.pt is missing or empty")
+    assert found[str(tmp_path / "dynamic")] == ""
+
+
 def test_figures_that_are_missing_are_named_and_old_runs_have_explored_their_masks(runs, tmp_path):
     path = tmp_path / "static" / "result.json"
     figures = json.loads(path.read_text())
