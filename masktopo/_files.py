@@ -8,8 +8,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from masktopo.errors import ArgumentError
-
 __all__ = ["atomic_write", "remove_temporaries"]
 
 _ABANDONED = 600
@@ -21,14 +19,9 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """Open a binary file that takes the place of `path` only when the block ends without error.
 
     Parents are made as needed. The data is flushed to disk before the file is renamed.
-
-    Raises
-    ------
-    ArgumentError
-        If a file is where a parent should be.
     """
     target = Path(path)
-    _make_folder(target.parent)
+    target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -53,15 +46,6 @@ def remove_temporaries(folder: Path, names: Iterable[str]) -> None:
             with suppress(FileNotFoundError):
                 if time.time() - path.stat().st_mtime > _ABANDONED:
                     path.unlink()
-
-
-def _make_folder(folder: Path) -> None:
-    """Make a folder and its parents."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        found = next((path for path in (folder, *folder.parents) if path.is_file()), folder)
-        raise ArgumentError(f"{found} is a file; expected a folder, or none yet") from error
 
 
 def _take_usual_permissions(name: str) -> None:

@@ -68,7 +68,13 @@ before tickets."""
 
 
 def check_free(folder: Path, *own: str) -> None:
-    """Raise a `RunError` where `folder` holds a run of a kind that has none of the `own` files."""
+    """Raise a `RunError` where `folder` cannot be one, or holds a run of another kind.
+
+    A run is of the caller's kind where it has one of the `own` files.
+    """
+    for path in (folder, *folder.parents):
+        if path.is_file():
+            raise RunError(f"{path} is a file; expected a folder, or none yet")
     for name, kind in _KINDS.items():
         if name not in own and (folder / name).exists():
             raise RunError(f"{folder} holds {kind} ({name}); choose another folder")

@@ -79,7 +79,7 @@ def test_a_configuration_of_something_else_is_left_alone(model, data, tmp_path):
 @pytest.mark.parametrize("below", ["", "below"])
 def test_files_are_no_folders(model, data, tmp_path, below):
     (tmp_path / "file").write_text("")
-    with pytest.raises(ArgumentError, match=r"/file is a file; expected a folder"):
+    with pytest.raises(RunError, match=r"/file is a file; expected a folder"):
         train(model, None, data, out=tmp_path / "file" / below, **OPTIONS)
 
 
