@@ -1,6 +1,7 @@
 """Checks of arguments: each raises an error that names what was found and what was expected."""
 
 from collections.abc import Collection, Iterable
+from numbers import Real
 
 from masktopo.errors import ArgumentError
 
@@ -8,8 +9,8 @@ __all__ = ["check_choice", "check_count", "check_density", "join_names"]
 
 
 def check_choice(name: str, value: object, choices: Collection[str]) -> None:
-    """Raise unless `value` is one of `choices`."""
-    if value not in choices:
+    """Raise unless `value` is one of `choices`, which are words."""
+    if not isinstance(value, str) or value not in choices:
         raise ArgumentError(f"{name}={value!r} is not one of {', '.join(map(repr, choices))}")
 
 
@@ -21,9 +22,9 @@ def check_count(name: str, value: object, *, least: int = 1) -> None:
         raise ArgumentError(f"{name} must be at least {least}, not {value}")
 
 
-def check_density(value: float) -> None:
-    """Raise unless ``0 < value <= 1``."""
-    if not 0 < value <= 1:
+def check_density(value: object) -> None:
+    """Raise unless `value` is a number and ``0 < value <= 1``."""
+    if not isinstance(value, Real) or not 0 < float(value) <= 1:
         raise ArgumentError(
             f"density must lie in (0, 1], not {value!r} (0.01 keeps 1 % of weights)"
         )

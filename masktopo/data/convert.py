@@ -7,7 +7,7 @@ import torch
 from torch.utils.data import Dataset
 
 from masktopo.data.tensors import TensorData, count_classes
-from masktopo.data.torch_random import seeded_globals
+from masktopo.data.torch_random import fenced_rng, reseed
 from masktopo.errors import DataError
 
 __all__ = ["data_from_dataset", "data_from_pair"]
@@ -58,7 +58,8 @@ def data_from_dataset(dataset: Dataset[Any], *, name: str) -> TensorData:
         raise DataError(f"{name}: {type(dataset).__name__} must have a length and be indexable")
     if len(dataset) == 0:
         raise DataError(f"{name}: {type(dataset).__name__} is empty")
-    with seeded_globals(_TRANSFORM_SEED):
+    with fenced_rng():
+        reseed(_TRANSFORM_SEED)
         samples = [_sample(dataset, index, name) for index in range(len(dataset))]
     shape = samples[0][0].shape
     for index, (value, _) in enumerate(samples):

@@ -1,4 +1,4 @@
-"""Torch's side of `masktopo._random`: seeded generators, and fences around global states."""
+"""Seeded generators of torch, and a fence around the global random states that code may use."""
 
 import random
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import torch
 
 from masktopo._random import stream
 
-__all__ = ["fenced_torch_rng", "reseed_torch", "seeded_globals", "torch_stream"]
+__all__ = ["fenced_rng", "reseed", "torch_stream"]
 
 
 def torch_stream(seed: int, *key: int) -> torch.Generator:
@@ -28,11 +28,11 @@ def torch_stream(seed: int, *key: int) -> torch.Generator:
 
 
 @contextmanager
-def fenced_torch_rng(device: torch.device | None = None) -> Iterator[None]:
-    """Put torch's global random state back when the block ends.
+def fenced_rng(device: torch.device | None = None) -> Iterator[None]:
+    """Put all global random states back when the block ends: Python's, NumPy's and torch's.
 
-    Code that can only draw from the global state (dropout, the constructors of layers) runs
-    inside, after `reseed_torch`.
+    Code that can only draw from these (dropout, the constructors of layers, users' transforms)
+    runs inside, after `reseed`.
 
     Parameters
     ----------
@@ -40,42 +40,32 @@ def fenced_torch_rng(device: torch.device | None = None) -> Iterator[None]:
         A CUDA device whose state is fenced too; the CPU's always is.
     """
     with_cuda = device is not None and device.type == "cuda"
-    with torch.random.fork_rng(devices=[device] if with_cuda else []):
-        yield
-
-
-def reseed_torch(seed: int, *key: int, device: torch.device | None = None) -> None:
-    """Start the global random states of the CPU and of `device` at the stream of `key`."""
-    start = int(stream(seed, *key).integers(2**63))
-    torch.default_generator.manual_seed(start)
-    if device is not None and device.type == "cuda":
-        with torch.cuda.device(device):
-            torch.cuda.manual_seed(start)
-
-
-@contextmanager
-def seeded_globals(seed: int) -> Iterator[None]:
-    """Fix every draw from a global random state on the CPU, and put the states back afterwards.
-
-    For users' code that draws from Python's `random`, from NumPy's legacy functions or from torch.
-
-    Examples
-    --------
-    >>> def draws():
-    ...     with seeded_globals(1):
-    ...         return random.random(), float(torch.rand(1))
-    >>> draws() == draws()
-    True
-    """
     # NumPy's legacy functions are what users' code may call, hence NPY002.
-    python_state = random.getstate()
-    numpy_state = np.random.get_state()  # noqa: NPY002
-    with fenced_torch_rng():
-        reseed_torch(seed)
-        random.seed(seed)
-        np.random.seed(seed)  # noqa: NPY002
+    python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
+    with torch.random.fork_rng(devices=[device] if with_cuda else []):
         try:
             yield
         finally:
             random.setstate(python_state)
             np.random.set_state(numpy_state)  # noqa: NPY002
+
+
+def reseed(seed: int, *key: int, device: torch.device | None = None) -> None:
+    """Start the global random states of the CPU and of `device` at the stream of `key`.
+
+    Examples
+    --------
+    >>> def draws():
+    ...     with fenced_rng():
+    ...         reseed(1)
+    ...         return random.random(), float(torch.rand(1))
+    >>> draws() == draws()
+    True
+    """
+    start = int(stream(seed, *key).integers(2**63))
+    random.seed(start)
+    np.random.seed(start % 2**32)  # noqa: NPY002
+    torch.default_generator.manual_seed(start)
+    if device is not None and device.type == "cuda":
+        with torch.cuda.device(device):
+            torch.cuda.manual_seed(start)

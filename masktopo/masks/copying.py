@@ -47,7 +47,10 @@ def copy_model(model: Module) -> Module:
         for value in vars(module).values()
         if isinstance(value, torch.Tensor) and not value.is_leaf
     }
-    return own_classes(copy.deepcopy(model, copied))
+    try:
+        return own_classes(copy.deepcopy(model, copied))
+    except TypeError as error:  # of locks, files and the like
+        raise ArgumentError(f"{type(model).__name__} cannot be copied: {error}") from error
 
 
 def own_classes(twin: Module) -> Module:

@@ -9,7 +9,7 @@ from torch import nn
 
 from masktopo._check import check_choice, check_count
 from masktopo._random import Rng, root_seed
-from masktopo.data.torch_random import fenced_torch_rng, reseed_torch, torch_stream
+from masktopo.data.torch_random import fenced_rng, reseed, torch_stream
 from masktopo.errors import ArgumentError
 from masktopo.networks.init import INITS
 from masktopo.networks.mlp import lenet_300_100, mlp
@@ -62,7 +62,7 @@ def build_network(
     init : {"kaiming", "pags23"}
         How the weights of a network of `NETWORKS` are drawn.
     rng : int, Generator or None
-        Seed of the weights. The global random state of torch is left as it was.
+        Seed of the weights. Global random states are left as they were.
 
     Raises
     ------
@@ -80,8 +80,8 @@ def build_network(
     check_choice("init", init, INITS)
     shape = tuple(input_shape)
     seed = root_seed(rng)
-    with fenced_torch_rng():
-        reseed_torch(seed)  # users' factories can only draw from the global state
+    with fenced_rng():
+        reseed(seed)  # users' factories can only draw from the global state
         if ":" in name:
             return _build_users(name, shape, n_classes)
         check_choice("network", name, NETWORKS)

@@ -141,9 +141,9 @@ def _score(
         scores = problem.method.score(scene)
     _check_finite(problem, scores)
     scores = scores[kept]
-    if isinstance(draw.noise, float | int):
+    if draw.noise is not None and draw.noise != WEIGHT_NOISE:
         noise = stream(draw.seed, draw.index, _NOISE, place).standard_normal(scores.size)
-        scores *= 1 + draw.noise * noise
+        scores *= 1 + float(draw.noise) * noise
     return scores
 
 

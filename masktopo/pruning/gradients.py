@@ -9,7 +9,13 @@ from torch.nn.functional import cross_entropy
 from masktopo.errors import PruningError
 from masktopo.pruning.batches import Batches
 
-__all__ = ["batch_gradients", "batch_losses", "check_reached", "summed_gradients"]
+__all__ = [
+    "batch_gradients",
+    "batch_losses",
+    "check_reached",
+    "gradients_of",
+    "summed_gradients",
+]
 
 
 def summed_gradients(
@@ -41,9 +47,28 @@ def batch_gradients(
     temperature: float = 1.0,
 ) -> Iterator[list[torch.Tensor]]:
     """Yield the gradients of `batch_losses`."""
-    for loss in batch_losses(network, weights, batches, temperature=temperature):
-        # A weight that the forward pass does not use has no gradient; materialised, it is 0.
-        yield list(torch.autograd.grad(loss, weights, allow_unused=True, materialize_grads=True))
+    losses = batch_losses(network, weights, batches, temperature=temperature)
+    for place, loss in enumerate(losses):
+        yield gradients_of(loss, weights, f"the loss in batch {place} of {batches.data.name}")
+
+
+def gradients_of(
+    value: torch.Tensor, weights: Sequence[nn.Parameter], what: str, *, create_graph: bool = False
+) -> list[torch.Tensor]:
+    """Return the gradient of a number for each weight, 0 for those that it does not depend on.
+
+    Raises
+    ------
+    PruningError
+        If an operation of the model has no derivative, or one that fails; `what` is named.
+    """
+    try:
+        found = torch.autograd.grad(
+            value, weights, create_graph=create_graph, allow_unused=True, materialize_grads=True
+        )
+    except RuntimeError as error:
+        raise PruningError(f"{what} has no gradient: {error}") from error
+    return list(found)
 
 
 def batch_losses(
@@ -90,7 +115,7 @@ def _loss(
     """Return the cross-entropy summed over one batch."""
     try:
         return cross_entropy(network(inputs) / temperature, labels, reduction="sum")
-    except (RuntimeError, ValueError, IndexError, TypeError) as error:
+    except Exception as error:  # a model's own code may raise anything
         raise PruningError(
             f"the model fails on {where}, inputs of shape {tuple(inputs.shape)}: {error}"
         ) from error

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from masktopo.pruning.batches import Batches
-from masktopo.pruning.gradients import batch_losses
+from masktopo.pruning.gradients import batch_losses, gradients_of
 from masktopo.pruning.prunable import flat_values
 from masktopo.pruning.scene import Scene
 
@@ -47,15 +47,11 @@ def _hessian_products(
     totals = [torch.zeros_like(weight) for weight in weights]
     with sdpa_kernel(SDPBackend.MATH):  # the fused attentions have no second derivative
         for loss in batch_losses(scene.network, weights, batches, temperature=temperature):
-            gradients = torch.autograd.grad(
-                loss, weights, create_graph=True, allow_unused=True, materialize_grads=True
-            )
+            gradients = gradients_of(loss, weights, "the loss", create_graph=True)
             inner = torch.stack(
                 [(g * v).sum() for g, v in zip(gradients, vectors, strict=True)]
             ).sum()
-            products = torch.autograd.grad(
-                inner, weights, allow_unused=True, materialize_grads=True
-            )
+            products = gradients_of(inner, weights, "the gradient of the loss")
             for total, product in zip(totals, products, strict=True):
                 total += product
     return totals

@@ -97,4 +97,5 @@ def method_key(name: str) -> str:
     >>> method_key("random_erk")
     'random-erk'
     """
-    return name if name in METHODS else name.replace("_", "-")
+    is_other = isinstance(name, str) and name not in METHODS
+    return name.replace("_", "-") if is_other else name

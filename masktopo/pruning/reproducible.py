@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import RLock
 
 import torch
 
-from masktopo.data.torch_random import fenced_torch_rng, reseed_torch
+from masktopo.data.torch_random import fenced_rng, reseed
 
 __all__ = ["reproducible", "use_torch_threads"]
 
@@ -15,13 +16,24 @@ def reproducible(seed: int, *key: int, device: torch.device) -> Iterator[None]:
     """Run a block under deterministic algorithms and the global random stream of `key`.
 
     Layers such as dropout draw from the global stream. Settings and random state are put back
-    when the block ends. An operation without a deterministic form gives torch's own warning.
+    when the block ends. An operation without a deterministic form gives torch's own warning. All
+    of these belong to the process, so its threads take turns.
     """
+    with _TURN, _deterministic(device):
+        reseed(seed, *key, device=device)
+        yield
+
+
+_TURN = RLock()
+
+
+@contextmanager
+def _deterministic(device: torch.device) -> Iterator[None]:
+    """Fence the random state, and run a block under deterministic algorithms."""
     enabled = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     benchmark = torch.backends.cudnn.benchmark
-    with fenced_torch_rng(device):
-        reseed_torch(seed, *key, device=device)
+    with fenced_rng(device):
         torch.use_deterministic_algorithms(True, warn_only=True)
         torch.backends.cudnn.benchmark = False
         try:

@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 
 from masktopo.errors import PruningError
-from masktopo.pruning.gradients import check_reached
+from masktopo.pruning.gradients import check_reached, gradients_of
 from masktopo.pruning.prunable import flat_values
 from masktopo.pruning.scene import Scene
 
@@ -35,10 +35,10 @@ def synflow(scene: Scene) -> NDArray[np.float64]:
     ones = torch.ones((1, *scene.input_shape), dtype=torch.float64, device=weights[0].device)
     try:
         flow = network(ones).sum()
-    except (RuntimeError, ValueError, TypeError) as error:
+    except Exception as error:  # a model's own code may raise anything
         raise PruningError(
             f"the model fails on an input of shape {tuple(ones.shape)}: {error}"
         ) from error
     check_reached(flow, "the output")
-    gradients = torch.autograd.grad(flow, weights, allow_unused=True, materialize_grads=True)
+    gradients = gradients_of(flow, weights, "the output")
     return np.abs(flat_values(gradients) * flat_values(weights))

@@ -10,7 +10,7 @@ from torch import nn
 from tqdm import tqdm
 
 from masktopo.data.splits import DataSplits
-from masktopo.data.torch_random import fenced_torch_rng
+from masktopo.data.torch_random import fenced_rng
 from masktopo.masks.maskset import MaskSet
 from masktopo.monitor import MonitorSettings
 from masktopo.training.checkpoint import Checkpoint, advance, copied, resume, save_checkpoint
@@ -121,7 +121,7 @@ def fit(
     hooks = [hook for hook in (evolution, watch, after_step) if hook is not None]
     checkpoint = None if folder is None else folder / CHECKPOINT_FILE
     with (
-        fenced_torch_rng(device),
+        fenced_rng(device),
         repeatable_algorithms(),
         held.hold(),
         nullcontext() if watch is None else watch.monitor,

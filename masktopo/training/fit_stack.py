@@ -9,7 +9,7 @@ from torch import nn
 from tqdm import tqdm
 
 from masktopo.data.splits import DataSplits
-from masktopo.data.torch_random import fenced_torch_rng
+from masktopo.data.torch_random import fenced_rng
 from masktopo.masks.maskset import MaskSet
 from masktopo.training.checkpoint import Checkpoint, advance, copied, save_checkpoint
 from masktopo.training.config import TrainConfig
@@ -64,7 +64,7 @@ def fit_stack(
         As in `fit`.
     """
     training, validation = splits.training_part.to(device), splits.validation_part.to(device)
-    with fenced_torch_rng(device):
+    with fenced_rng(device):
         check_model_fits(networks[0].to(device), training)
         # Tried on the CPU: rounding of a GPU's convolutions could pass for mixed-up members.
         tried = training.normalised(training.inputs[:_TRIED]).cpu()
@@ -78,7 +78,7 @@ def fit_stack(
     if done:
         optimizer.load_state_dict(join_states([last.optimizer for last in lasts]))
     with (
-        fenced_torch_rng(device),
+        fenced_rng(device),
         repeatable_algorithms(),
         held.hold(),
         tqdm(total=config.epochs, initial=done, unit="epoch", disable=not progress) as bar,

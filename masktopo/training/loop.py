@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from masktopo.data.tensors import TensorData
-from masktopo.data.torch_random import fenced_torch_rng, reseed_torch, torch_stream
+from masktopo.data.torch_random import fenced_rng, reseed, torch_stream
 from masktopo.errors import DataError, MasktopoError, TrainingError
 from masktopo.training.augment import AUGMENTATIONS
 from masktopo.training.config import TrainConfig
@@ -65,7 +65,7 @@ def train_epoch(
 ) -> EpochFigures:
     """Take one step for every batch of `data`, in the order that (seed, epoch) gives.
 
-    Reseeds torch's global random state, for layers such as dropout.
+    Reseeds the global random states, for layers such as dropout.
 
     Parameters
     ----------
@@ -112,7 +112,7 @@ def train_epoch_of_all(
     """Train as `train_epoch` does, and return the figures of every member of a stack."""
     for group in optimizer.param_groups:
         group["lr"] = config.rate_at(epoch)
-    reseed_torch(seed, _MODEL, epoch, device=data.inputs.device)
+    reseed(seed, _MODEL, epoch, device=data.inputs.device)
     model.train()
     step = step or make_step(model, optimizer, data, config)
     losses, hits = [], []
@@ -178,8 +178,8 @@ def accuracy(model: nn.Module, data: TensorData) -> float:
 def tested_accuracy(model: nn.Module, data: TensorData, seed: int) -> float:
     """Return the `accuracy` on the test set; a model that draws in evaluation draws from `seed`."""
     device = data.inputs.device
-    with fenced_torch_rng(device):
-        reseed_torch(seed, _TEST, device=device)
+    with fenced_rng(device):
+        reseed(seed, _TEST, device=device)
         return accuracy(model, data)
 
 

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from masktopo._check import join_names
-from masktopo.data.torch_random import fenced_torch_rng, reseed_torch
+from masktopo.data.torch_random import fenced_rng, reseed
 from masktopo.errors import ArgumentError
 from masktopo.masks.copying import copy_model
 
@@ -237,11 +237,11 @@ def _check_apart(stack: Stack, inputs: torch.Tensor) -> None:
     generator = torch.Generator().manual_seed(stack.members)
 
     def logits() -> torch.Tensor:
-        reseed_torch(0)
+        reseed(0)
         return cast(torch.Tensor, stack(inputs))
 
     stack.train()
-    with fenced_torch_rng():
+    with fenced_rng():
         before = logits()
         for member in range(stack.members):
             for parameter in stack.network.parameters():

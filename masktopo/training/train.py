@@ -67,8 +67,8 @@ def train(
         Start weights; the model's own by default.
     rng : int, Generator or None
         Seed of batches, augmentation and the model's own draws. The result is a function of the
-        seed for one device and thread count; on the CPU it is the same to the last bit. Torch's
-        global random state is left as it was.
+        seed for one device and thread count; on the CPU it is the same to the last bit. The
+        global random states are left as they were.
     device : str or torch.device, optional
         By default a GPU where torch has one, else the CPU. The data is kept there as a whole.
     out : path, optional

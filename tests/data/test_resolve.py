@@ -9,7 +9,7 @@ from torch.utils.data import Dataset, IterableDataset, TensorDataset
 
 from masktopo.data import DataSplits, TensorData, resolve_data
 from masktopo.data.splits import split_off_test
-from masktopo.data.torch_random import seeded_globals
+from masktopo.data.torch_random import fenced_rng, reseed
 from masktopo.errors import ArgumentError, DataError
 
 INPUTS = np.arange(40.0).reshape(20, 2)
@@ -163,9 +163,10 @@ def test_random_transforms_are_drawn_alike_and_leave_no_trace(source):
 
 @pytest.mark.parametrize("source", DRAWS)
 def test_reading_a_data_set_moves_no_global_state(source):
-    with seeded_globals(3):
+    with fenced_rng():
+        reseed(3)
         expected = DRAWS[source]()
-    with seeded_globals(3):
+        reseed(3)
         resolve_data(Noisy(source))
         assert DRAWS[source]() == expected
 

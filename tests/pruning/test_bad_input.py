@@ -1,10 +1,12 @@
 """Models, data and densities that cannot be pruned as asked: every method says so, or warns."""
 
+from threading import Lock
+
 import pytest
 import torch
 from torch import nn
 
-from masktopo.errors import MaskError, MasktopoWarning, PruningError, WiringError
+from masktopo.errors import ArgumentError, MaskError, MasktopoWarning, PruningError, WiringError
 from masktopo.pruning import METHODS, prune
 
 FOLLOWING_PATHS = [name for name, method in METHODS.items() if method.needs_wiring]
@@ -95,3 +97,46 @@ def test_data_flow_that_cannot_be_followed(method):
         prune(Recurrent(), DATA, method=method, density=0.5)
     with pytest.raises(WiringError, match="no layer leads to an output"):
         prune(Through(torch.zeros_like), DATA, method=method, density=0.5)
+
+
+class OneWay(torch.autograd.Function):
+    """A function without a derivative."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x.clone()
+
+
+@pytest.mark.parametrize("method", [*SEEING_DATA, "synflow"])
+def test_a_model_without_a_derivative(method):
+    with pytest.raises(PruningError, match=r"has no gradient: .*backward"):
+        prune(Through(OneWay.apply), DATA, method=method, density=0.5)
+
+
+def failing(x):
+    raise AssertionError("was expecting embedding dimension of 4")
+
+
+@pytest.mark.parametrize("method", [*SEEING_DATA, "synflow"])
+def test_a_model_that_fails_with_whatever_error(method):
+    with pytest.raises(PruningError, match=r"the model fails on .* expecting embedding"):
+        prune(Through(failing), DATA, method=method, density=0.5)
+
+
+@pytest.mark.parametrize("density", ["0.1", None, torch.tensor(0.1), [0.1]])
+def test_a_density_that_is_no_number(density):
+    with pytest.raises(ArgumentError, match=r"density must lie in \(0, 1\], not"):
+        prune(deep(), DATA, method="magnitude", density=density)
+
+
+@pytest.mark.parametrize("method", [None, 3, ["snip"], len])
+def test_a_method_that_is_no_name(method):
+    with pytest.raises(ArgumentError, match=r"method=.* is not one of 'random-uniform'"):
+        prune(deep(), DATA, method=method, density=0.5)
+
+
+def test_a_model_that_cannot_be_copied():
+    model = deep()
+    model.lock = Lock()
+    with pytest.raises(ArgumentError, match="Sequential cannot be copied: cannot pickle"):
+        prune(model, DATA, method="snip", density=0.5)

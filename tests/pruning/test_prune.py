@@ -1,5 +1,7 @@
 import copy
+import random
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -252,3 +254,45 @@ def test_weights_that_are_not_finite_are_refused_by_name():
 def test_densities_that_keep_nothing():
     with pytest.raises(PruningError, match="keeps none"):
         prune(nn.Linear(4, 3), method="magnitude", density=0.01)
+
+
+@pytest.mark.parametrize("noise", [np.float32(0.5), np.float64(0.5), torch.tensor(0.5)])
+def test_noise_is_the_number_that_it_is(noise):
+    options = {"method": "magnitude", "density": 0.1}
+    assert prune(network(), noise=noise, **options) == prune(network(), noise=0.5, **options)
+    assert prune(network(), noise=noise, **options) != prune(network(), **options)
+
+
+class Drawing(nn.Module):
+    """Draws from states that are not torch's."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(4)
+        self.fc = nn.Linear(72, 3)
+
+    def forward(self, inputs):
+        kept = np.random.rand(72) < random.random()  # noqa: NPY002
+        return self.fc(inputs.flatten(1) * torch.from_numpy(kept))
+
+
+def test_models_that_draw_from_any_global_state_are_pruned_alike():
+    options = {"method": "snip", "density": 0.1, "train_mode": True, "rng": 0}
+    states = random.getstate(), np.random.get_state()[1].copy()  # noqa: NPY002
+    first = prune(Drawing(), data(), **options)
+    assert random.getstate() == states[0]
+    assert np.array_equal(np.random.get_state()[1], states[1])  # noqa: NPY002
+    random.random()
+    np.random.rand()  # noqa: NPY002
+    assert prune(Drawing(), data(), **options) == first
+    assert prune(Drawing(), data(), **{**options, "rng": 1}) != first
+
+
+def test_threads_prune_as_one():
+    options = {"method": "snip", "density": 0.2, "train_mode": True, "batch_size": 10}
+    model, samples = network(), data()
+    alone = [prune(model, samples, rng=seed, **options) for seed in range(12)]
+    with ThreadPoolExecutor(4) as pool:
+        several = pool.map(lambda seed: prune(model, samples, rng=seed, **options), range(12))
+        assert list(several) == alone
+    assert not torch.are_deterministic_algorithms_enabled()

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from masktopo.data import TensorData
-from masktopo.data.torch_random import fenced_torch_rng, torch_stream
+from masktopo.data.torch_random import fenced_rng, torch_stream
 from masktopo.errors import ArgumentError, DataError, TrainingError
 from masktopo.training import TrainConfig
 from masktopo.training.loop import _batches, accuracy, check_model_fits, train_epoch
@@ -33,7 +33,7 @@ def numbered(count):
 def one_epoch(model, data, *, seed=0, epoch=1, **options):
     config = TrainConfig(epochs=10, **options)
     optimizer = torch.optim.SGD(model.parameters(), 1.0)
-    with fenced_torch_rng():
+    with fenced_rng():
         figures = train_epoch(model, optimizer, data, config, seed=seed, epoch=epoch)
     return optimizer, figures
 

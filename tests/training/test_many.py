@@ -213,7 +213,7 @@ def test_a_loss_that_is_not_finite_is_an_error(model, several, data):
 
 
 def test_a_momentum_that_comes_back_is_noticed(model, several, data, monkeypatch):
-    monkeypatch.setattr(fit_stack.HeldWeights, "hold", lambda held: fit_stack.fenced_torch_rng())
+    monkeypatch.setattr(fit_stack.HeldWeights, "hold", lambda held: fit_stack.fenced_rng())
     with pytest.raises(TrainingError, match="pruned weights are not 0 after epoch 1"):
         train_many(model, several[:2], data, stack=2, **OPTIONS)
 
