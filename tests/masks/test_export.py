@@ -70,6 +70,14 @@ def test_torch_takes_the_state_dict(tmp_path):
     assert state["0.weight_orig"][1, 0].isnan(), "pruned values are kept as they were"
 
 
+def test_masks_of_ones_over_weights_of_zero(tmp_path):
+    masks = MaskSet([LayerMask("fc", np.ones((2, 2), dtype=bool), np.zeros((2, 2)))])
+    export_masks(masks, tmp_path / "net.pt")
+    found = load_masks(tmp_path / "net.pt")
+    assert found == masks
+    assert found.has_weights
+
+
 def test_aliases_are_tied_in_the_state_dict(tmp_path):
     masks = example(aliases=("head",))
     export_masks(masks, tmp_path / "net.pt")

@@ -213,7 +213,7 @@ def test_tensors_that_compressed_tensors_wrote(tmp_path):
         ({"shape": np.array([2.0, 3.0])}, r"its shape is a tensor of shape \(2,\)"),
         ({"shape": np.array([-2, 3])}, r"has the shape \(-2, 3\)"),
         ({"shape": np.array([3, 17])}, r"bitmask has shape \(3, 1\), expected \(3, 3\)"),
-        ({"compressed": np.ones(2)}, "'fc.weight' has 2 compressed values for 3 bits"),
+        ({"compressed": np.ones(2)}, "'fc' has 2 compressed values for 3 bits"),
     ],
 )
 def test_damaged_bitmasks(change, message):
@@ -397,3 +397,38 @@ def test_sets_on_demand_are_mask_sets(tmp_path, monkeypatch):
 def test_docs_name_every_format():
     text = (make.ROOT / "docs" / "formats.md").read_text()
     assert [name for name in PRODUCERS if not re.search(rf"`{re.escape(name)}`", text)] == []
+
+
+EXPLICIT = [
+    "torch prune",
+    "torch prune, legacy",
+    "torch prune, safetensors",
+    "SynFlow",
+    "ProsPr buffers",
+    "sparse_learning",
+    "sparse_learning, below",
+    "parametrization",
+    "sparsimony",
+    "open_lth PrunedModel",
+    "entry masks",
+    "rigl-torch",
+]
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+@pytest.mark.parametrize("name", EXPLICIT)
+def test_weights_of_0_or_1_are_no_masks(name, value, monkeypatch, tmp_path):
+    def constant_network(seed: int = 0):
+        model = network()
+        for entry in model.state_dict().values():
+            entry.fill_(value)
+        return model
+
+    network = make.network
+    monkeypatch.setattr(make, "network", constant_network)
+    path = PRODUCERS[name].write(tmp_path)
+    for masks in (load_masks(path), load_masks(path, allow_dense=True)):
+        make.assert_masks(masks, make.masks())
+        assert masks.has_weights
+        assert {layer.origin for layer in masks.values()} == {PRODUCERS[name].origin}
+    assert [layer.name for layer in survey(path).layers] == list(make.masks())

@@ -17,9 +17,10 @@ from masktopo.masks.formats.huggingface import Shards
 from masktopo.masks.formats.limits import check_memory
 from masktopo.masks.formats.registry import LAYOUTS
 from masktopo.masks.formats.stored_layer import StoredLayer
+from masktopo.masks.formats.tables import bare_masks
 from masktopo.masks.naming import guess_kind, is_layer_name, is_text, layer_name
 
-__all__ = ["is_elementwise", "layers_of", "naming", "stored_layers"]
+__all__ = ["find_masks", "is_elementwise", "layers_of", "naming", "stored_layers"]
 
 
 def layers_of(checkpoint: Checkpoint, *, allow_dense: bool = False) -> list[StoredLayer]:
@@ -43,7 +44,7 @@ def layers_of(checkpoint: Checkpoint, *, allow_dense: bool = False) -> list[Stor
         If masks are known to be missing.
     """
     with naming(checkpoint.source):
-        found = _find_masks(checkpoint)
+        found = find_masks(checkpoint)
         found |= hidden_weights(checkpoint, found, allow_dense=allow_dense)
         return _merged(_layers(checkpoint, found))
 
@@ -102,13 +103,20 @@ def is_elementwise(tensors: Mapping[str, Any], key: str) -> bool:
     return bias is not None and tuple(bias.shape) == tuple(tensors[key].shape)
 
 
-def _find_masks(checkpoint: Checkpoint) -> dict[str, FoundMask]:
+def find_masks(checkpoint: Checkpoint) -> dict[str, FoundMask]:
     """Ask each layout in turn; the first to find a parameter's mask has it."""
     found: dict[str, FoundMask] = {}
     for find in LAYOUTS:
-        for each in find(checkpoint):
-            found.setdefault(each.key, each)
+        _add(found, find(checkpoint))
+    # A state dict may hold nothing but 0 and 1, with weights set to 1 and their masks beside them.
+    if all(each.weight is None for each in found.values()):
+        _add(found, bare_masks(checkpoint))
     return found
+
+
+def _add(found: dict[str, FoundMask], more: Iterable[FoundMask]) -> None:
+    for each in more:
+        found.setdefault(each.key, each)
 
 
 def _layers(checkpoint: Checkpoint, found: dict[str, FoundMask]) -> Iterator[StoredLayer]:

@@ -5,7 +5,8 @@ gives a nested dict of tensors, or layers where the file says all there is to kn
 recognised by the names of the files in it, and gives the same.
 
 A layout is a function from a `Checkpoint` to the `FoundMask`s that it recognises in it. Layouts
-are asked in order, and the first to find a parameter's mask has it.
+are asked in order, and the first to find a parameter's mask has it. Dicts that hold nothing but
+masks are no layout: only where none finds masks of weights can a dict be one (`layers.find_masks`).
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -25,7 +26,7 @@ from masktopo.masks.formats.sparse import sparse_masks
 from masktopo.masks.formats.sparsifier import sparsifier_masks
 from masktopo.masks.formats.stored_layer import StoredLayer
 from masktopo.masks.formats.suffixed import buffered_masks, suffixed_masks
-from masktopo.masks.formats.tables import bare_masks, nested_masks, table_masks
+from masktopo.masks.formats.tables import nested_masks, table_masks
 from masktopo.masks.formats.threshold import threshold_masks
 
 __all__ = ["CONTAINERS", "FOLDERS", "LAYOUTS", "Container", "Content", "Folder"]
@@ -78,5 +79,4 @@ LAYOUTS: tuple[Callable[[Checkpoint], Iterable[FoundMask]], ...] = (
     threshold_masks,
     sparse_masks,
     nested_masks,
-    bare_masks,
 )
