@@ -92,6 +92,20 @@ def test_the_library_reads_our_safetensors(tmp_path):
     }
 
 
+@pytest.mark.parametrize("length", [640, 896, 1152])
+def test_headers_whose_length_begins_as_a_pickle(length, tmp_path):
+    """Bytes of lengths such as 640 are 80 02: the start of a pickle of protocol 2."""
+    short = MaskSet([LayerMask("f", np.eye(2, dtype=bool))])
+    export_masks(short, tmp_path / "net.safetensors")
+    missing = length - int.from_bytes((tmp_path / "net.safetensors").read_bytes()[:8], "little")
+    name = "f" * (1 + missing)
+    export_masks(
+        MaskSet([LayerMask(name, np.eye(2, dtype=bool))]), tmp_path / "net.safetensors"
+    )
+    assert (tmp_path / "net.safetensors").read_bytes()[:2] == length.to_bytes(2, "little")
+    assert list(load_masks(tmp_path / "net.safetensors")) == [name]
+
+
 def test_numpy_reads_our_npz(tmp_path):
     export_masks(example(), tmp_path / "net.npz")
     found = np.load(tmp_path / "net.npz")

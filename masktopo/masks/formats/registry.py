@@ -57,9 +57,10 @@ CONTAINERS = (
     Container("masktopo mask file", own.is_mask_file, own.stored_masks),
     Container("NumPy .npz file", npz.is_npz, npz.read_npz),
     Container("NumPy .npy file", npz.is_npy, npz.read_npy),
+    # Before pickles, which begin as the length of some headers does: 640 is 80 02 in hex.
+    Container("safetensors file", safetensors.is_safetensors, safetensors.read_safetensors),
     Container("torch.save file", torchfile.is_torch_zip, torchfile.read_torch_zip),
     Container("legacy torch.save file", torchfile.is_pickle, torchfile.read_torch_pickle),
-    Container("safetensors file", safetensors.is_safetensors, safetensors.read_safetensors),
 )
 
 FOLDERS = (
