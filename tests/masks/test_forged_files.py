@@ -73,6 +73,39 @@ def test_headers_of_safetensors(header, message, tmp_path):
         load_masks(safetensors(tmp_path / "net", header))
 
 
+@pytest.mark.parametrize(
+    ("stated", "message"),
+    [
+        (3, "its metadata 'masktopo' states no order of names"),
+        ("{}", "states no order of names"),
+        ('{"order": "fc.weight"}', "states no order of names"),
+        ('{"order": [3]}', "states no order of names"),
+        ("order", "cannot be read: Expecting value"),
+        ("[" * 99_999, "little else than brackets"),
+        ("\ud800", "cannot be read: Expecting value"),
+    ],
+)
+def test_orders_that_cannot_be_read(stated, message, tmp_path):
+    header = {"fc.weight": entry(), "__metadata__": {"masktopo": stated}}
+    with pytest.raises(CheckpointError, match=f"net.*{message}"):
+        load_masks(safetensors(tmp_path / "net", header))
+
+
+@pytest.mark.parametrize("names", [[], ["fc"], ["fc.weight"] * 2, ["fc.weight", "__metadata__"]])
+def test_orders_of_other_names(names, tmp_path):
+    header = {
+        "fc.weight": entry(),
+        "__metadata__": {"masktopo": json.dumps({"order": names})},
+    }
+    assert list(load_masks(safetensors(tmp_path / "net", header))) == ["fc"]
+
+
+@pytest.mark.parametrize("metadata", [None, 3, [], ["masktopo"]])
+def test_metadata_of_no_kind(metadata, tmp_path):
+    header = {"fc.weight": entry(), "__metadata__": metadata}
+    assert list(load_masks(safetensors(tmp_path / "net", header))) == ["fc"]
+
+
 def test_overlapping_tensors(tmp_path):
     with pytest.raises(CheckpointError, match="overlap or leave gaps"):
         load_masks(safetensors(tmp_path / "net", {"a.weight": entry(), "b.weight": entry()}))

@@ -1,11 +1,13 @@
 """Files of safetensors: tensors by name, and nothing that could run.
 
 The file begins with the length of a header in 8 bytes; the header is JSON, ``{name: {"dtype",
-"shape", "data_offsets"}}``, with offsets into the bytes that follow it, which have no gaps.
+"shape", "data_offsets"}}``, with offsets into the bytes that follow it, which have no gaps. Beside
+the tensors it may hold texts by name, ``__metadata__``.
 """
 
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,10 @@ from masktopo.masks.formats.json_text import is_size, parse_object
 from masktopo.masks.formats.number_types import NUMBERS
 from masktopo.masks.formats.stored import FileTensor, StoredFile
 
-__all__ = ["is_safetensors", "natural_order", "read_safetensors"]
+__all__ = ["ORDER", "is_safetensors", "natural_order", "read_safetensors"]
+
+ORDER = "masktopo"
+"""Where the metadata has the names of all tensors in their order, as JSON: ``{"order": [...]}``."""
 
 _LENGTH = 8
 _MOST_DIMENSIONS = 64
@@ -30,15 +35,16 @@ def is_safetensors(head: bytes) -> bool:
 
 
 def read_safetensors(path: Path) -> dict[str, FileTensor]:
-    """Find all tensors, in the natural order of their names; their values stay in the file.
+    """Find all tensors; their values stay in the file.
 
-    The format does not keep the order in which a network defines its layers; numbers within
-    names are compared as numbers, which restores it for most.
+    The format does not keep the order in which a network defines its layers. Files of masktopo
+    state it (`ORDER`), and it counts unless tensors were added or taken away since; others come
+    in the natural order of their names, which is right for most.
 
     Raises
     ------
     CheckpointError
-        If the header is damaged or does not fit the file.
+        If the header is damaged or does not fit the file, or the order in it cannot be read.
     """
     file = StoredFile.at(path)
     with path.open("rb") as opened:
@@ -49,9 +55,12 @@ def read_safetensors(path: Path) -> dict[str, FileTensor]:
                 f"its {file.size} bytes"
             )
         header = parse_object(path, opened.read(length))
-    header.pop("__metadata__", None)
+    stated = _stated_order(path, header.pop("__metadata__", None))
+    names = natural_order(header)
+    if sorted(stated) == sorted(names):
+        names = stated
     start = _LENGTH + length
-    found = {name: _tensor(file, start, name, header[name]) for name in natural_order(header)}
+    found = {name: _tensor(file, start, name, header[name]) for name in names}
     _check_layout(file, start, found)
     return found
 
@@ -65,6 +74,19 @@ def natural_order(names: Any) -> list[str]:
     ['layer.2', 'layer.10']
     """
     return sorted(names, key=_natural)
+
+
+def _stated_order(path: Path, metadata: Any) -> list[str]:
+    """Return the names that the metadata states, which may be any; none where it states nothing."""
+    text = metadata.get(ORDER) if isinstance(metadata, Mapping) else None
+    if text is None:
+        return []
+    order = None
+    if isinstance(text, str):
+        order = parse_object(path, text.encode(errors="surrogatepass")).get("order")
+    if not isinstance(order, list) or not all(type(name) is str for name in order):
+        raise CheckpointError(f"{path} is damaged: its metadata {ORDER!r} states no order of names")
+    return order
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from masktopo._check import join_names
 from masktopo._files import atomic_write
 from masktopo.errors import MaskError
+from masktopo.masks.formats.safetensors import ORDER
 from masktopo.masks.layer import LayerMask
 from masktopo.masks.maskset import MaskSet
 from masktopo.masks.naming import parameter_name
@@ -46,7 +47,9 @@ def write_safetensors(masks: MaskSet, path: Path) -> None:
 
 
 def _header(masks: MaskSet) -> bytes:
-    entries: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    # Readers of the format sort names, and the order of the layers decides how they are wired.
+    order = json.dumps({"order": [parameter_name(name) for name in masks]})
+    entries: dict[str, Any] = {"__metadata__": {"format": "pt", ORDER: order}}
     place = 0
     for name, dtype, shape, size in _described(masks):
         span = [place, place + size]
