@@ -40,8 +40,12 @@ def parameter_name(layer: str) -> str:
     --------
     >>> parameter_name("conv1"), parameter_name("attn.in_proj_weight"), parameter_name("weight")
     ('conv1.weight', 'attn.in_proj_weight', 'weight')
+    >>> parameter_name("att.weight")
+    'att.weight.weight'
     """
-    return layer if is_layer_name(layer) else f"{layer}.weight"
+    # A layer called att.weight is a module of that name: its parameter is att.weight.weight.
+    stands_alone = layer == "weight" or layer.endswith("_proj_weight")
+    return layer if stands_alone else f"{layer}.weight"
 
 
 def is_layer_name(parameter: str) -> bool:

@@ -19,7 +19,7 @@ from masktopo.masks.formats.export import export_masks
 
 pytestmark = pytest.mark.filterwarnings("ignore::masktopo.MasktopoWarning")
 
-NAMES = st.from_regex(r"[a-z]{1,4}(\.([0-9]|[a-z]{1,3}|in_proj_weight)){0,2}", fullmatch=True)
+NAMES = st.from_regex(r"[a-z]{1,4}(\.([0-9]|[a-z]{1,3}|weight|in_proj_weight)){0,2}", fullmatch=True)
 KIND = {2: "linear", 3: "conv1d", 4: "conv2d", 5: "conv3d"}
 
 
@@ -105,6 +105,40 @@ def test_layers_stay_in_their_order(ending, weights, tmp_path):
     assert list(found) == ["input", "hidden", "output"]
     first, second = (masktopo.analyze(each, metrics="paths").network for each in (masks, found))
     pd.testing.assert_series_equal(first, second)
+
+
+class Weighing(nn.Module):
+    """A module whose child is called as its parameter might be."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Linear(2, 2)
+
+
+@pytest.mark.parametrize("ending", [".masks", ".safetensors", ".pt", ".npz"])
+@pytest.mark.parametrize("weights", [True, False])
+def test_modules_called_weight(ending, weights, tmp_path):
+    model = nn.ModuleDict({"att": Weighing(), "fc": nn.Linear(2, 2)})
+    prune.custom_from_mask(model["att"].weight, "weight", torch.eye(2))
+    masks = load_masks(model) if weights else load_masks(model).with_weights(None)
+    export_masks(masks, tmp_path / f"net{ending}")
+    found = load_masks(tmp_path / f"net{ending}")
+    assert list(found) == ["att.weight", "fc"]
+    assert found.apply(model)["att"].weight.weight[0, 1] == 0
+
+
+@pytest.mark.parametrize("ending", [".masks", ".safetensors", ".pt", ".npz"])
+def test_layers_whose_names_differ_by_weight(ending, tmp_path):
+    names = {"fc": np.eye(2, dtype=bool), "fc.weight": ~np.eye(2, dtype=bool)}
+    masks = MaskSet(LayerMask(name, mask) for name, mask in names.items())
+    export_masks(masks, tmp_path / f"net{ending}")
+    assert load_masks(tmp_path / f"net{ending}") == masks
+
+
+def test_aliases_that_are_other_layers(tmp_path):
+    layers = [*example(aliases=("fc",)).values(), LayerMask("fc", np.eye(2, dtype=bool))]
+    with pytest.raises(MaskError, match="two layers are named 'fc'"):
+        export_masks(MaskSet(layers), tmp_path / "net.pt")
 
 
 def test_order_of_a_file_that_the_library_wrote_again(tmp_path):

@@ -13,7 +13,7 @@ from typing import IO
 import numpy as np
 
 from masktopo._files import atomic_write
-from masktopo.errors import ArgumentError
+from masktopo.errors import ArgumentError, MaskError
 from masktopo.masks.formats.own import write_mask_file
 from masktopo.masks.formats.safetensors_writer import write_safetensors
 from masktopo.masks.maskset import MaskSet
@@ -63,6 +63,8 @@ def _write_prune_state(masks: MaskSet, path: Path) -> None:
         weight = None if layer.weight is None else torch.from_numpy(layer.weight.copy())
         for name in (layer.name, *layer.aliases):
             parameter = parameter_name(name)
+            if f"{parameter}_mask" in state:
+                raise MaskError(f"{masks.source}: two layers are named {name!r}")
             if weight is not None:
                 state[f"{parameter}_orig"] = weight
             state[f"{parameter}_mask"] = mask
