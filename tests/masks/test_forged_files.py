@@ -73,6 +73,12 @@ def test_headers_of_safetensors(header, message, tmp_path):
         load_masks(safetensors(tmp_path / "net", header))
 
 
+@pytest.mark.parametrize("length", [123, 379, 9 * 256 + 123])
+def test_headers_whose_length_is_a_brace(length, tmp_path):
+    text = json.dumps({"fc.weight": entry()}).encode().ljust(length)
+    assert list(load_masks(safetensors(tmp_path / "net", text))) == ["fc"]
+
+
 @pytest.mark.parametrize(
     ("stated", "message"),
     [

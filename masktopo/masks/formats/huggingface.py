@@ -11,7 +11,7 @@ from typing import Any
 from masktopo._check import join_names
 from masktopo.errors import CheckpointError
 from masktopo.masks.formats.json_text import parse_object
-from masktopo.masks.formats.safetensors import natural_order
+from masktopo.masks.formats.safetensors import is_safetensors, natural_order
 
 __all__ = ["Shards", "has_weights", "is_index", "read_folder", "read_index"]
 
@@ -30,8 +30,11 @@ class Shards(dict[str, Any]):
 
 
 def is_index(head: bytes) -> bool:
-    """Whether the file begins as JSON does."""
-    return head.lstrip()[:1] == b"{"
+    """Whether the file begins as JSON does.
+
+    So do safetensors with a header of 123 bytes, of which a brace is the length.
+    """
+    return head.lstrip()[:1] == b"{" and not is_safetensors(head)
 
 
 def has_weights(folder: Path) -> bool:
