@@ -9,6 +9,7 @@ from masktopo.errors import ArgumentError, MaskError
 from masktopo.masks.formats.arrays import is_floating, is_module, to_array
 from masktopo.masks.formats.checkpoint import open_checkpoint
 from masktopo.masks.formats.files import open_file
+from masktopo.masks.formats.layers import find_masks, naming
 from masktopo.masks.formats.parameters import parameter_of
 from masktopo.masks.layer import FloatArray
 from masktopo.masks.maskset import MaskSet
@@ -35,7 +36,7 @@ def weights_of(source: Any) -> dict[str, FloatArray]:
     Raises
     ------
     MaskError
-        If there are masks but no weights.
+        If there are masks but no weights, or masks that do not fit the weights beside them.
     CheckpointError
         If a file cannot be read.
 
@@ -91,10 +92,14 @@ def _of_module(model: Any) -> dict[str, FloatArray]:
 
 def _of_mapping(tree: Mapping[Any, Any], source: str) -> dict[str, FloatArray]:
     checkpoint = open_checkpoint(tree, source)
+    with naming(source):
+        masked = find_masks(checkpoint)
+    masks = {id(each.mask) for each in masked.values() if each.weight is not None}
     found: dict[str, FloatArray] = {}
     for key, tensor in checkpoint.tensors.items():
-        if tensor.ndim >= 2 and is_floating(tensor) and not key.endswith("_mask"):
-            name = layer_name(parameter_of(key))
+        is_mask = id(tensor) in masks or key.endswith("_mask")
+        if tensor.ndim >= 2 and is_floating(tensor) and not is_mask:
+            name = layer_name(masked[key].parameter if key in masked else parameter_of(key))
             found[name] = to_array(tensor, name)
     return _some(found, source)
 

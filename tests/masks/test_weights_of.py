@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
 from masktopo import LayerMask, MaskSet, load_masks
 from masktopo.errors import ArgumentError, MaskError
 from masktopo.masks.weights import weights_of
 from tests.masks import checkpoints as make
+from tests.masks.producers import PRODUCERS
 
 
 def assert_original(found):
@@ -51,6 +53,20 @@ def test_they_fit_masks():
     masks = load_masks(make.masks())
     weights = weights_of(make.network())
     assert masks.with_weights(weights).has_weights
+
+
+def test_states_of_open_lth(tmp_path):
+    path = PRODUCERS["open_lth PrunedModel"].write(tmp_path)
+    assert_original(weights_of(path))
+    found = load_masks(path)
+    assert found.with_weights(weights_of(path)).has_weights
+
+
+def test_parameters_of_other_names_under_a_hook():
+    model = nn.Module()
+    model.register_parameter("place", nn.Parameter(torch.ones(2, 3)))
+    prune.identity(model, "place")
+    assert list(weights_of(model.state_dict())) == list(weights_of(model)) == ["place"]
 
 
 def test_memory_is_shared_with_nobody():
