@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from masktopo._check import join_names
-from masktopo.errors import MaskError
+from masktopo.errors import ArgumentError, MaskError
 from masktopo.masks.layer import BoolArray, FloatArray, LayerMask
 
 if TYPE_CHECKING:
@@ -50,6 +50,11 @@ class MaskSet(Mapping[str, LayerMask]):
     def __init__(self, layers: Iterable[LayerMask], *, source: str = "memory") -> None:
         self._layers: dict[str, LayerMask] = {}
         for layer in layers:
+            if not isinstance(layer, LayerMask):
+                raise ArgumentError(
+                    f"a MaskSet is made of LayerMasks, not of {type(layer).__name__}; load_masks "
+                    "makes one of a dict of masks"
+                )
             if layer.name in self._layers:
                 raise MaskError(f"{source}: two layers are named {layer.name!r}")
             self._layers[layer.name] = layer
@@ -179,6 +184,8 @@ class MaskSet(Mapping[str, LayerMask]):
     def with_weights(self, weights: Mapping[str, FloatArray | None] | None) -> "MaskSet":
         """Return these masks over other weights (layer name -> array); None drops all weights.
 
+        Of a tied parameter, the weights may have any of its names; the layer's own comes first.
+
         Raises
         ------
         MaskError
@@ -188,7 +195,7 @@ class MaskSet(Mapping[str, LayerMask]):
         if weights is None:
             return self._map(lambda layer: layer.with_weight(None))
         _check_weights(self, weights)
-        return self._map(lambda layer: layer.with_weight(weights[layer.name]))
+        return self._map(lambda layer: layer.with_weight(weights[_name_in(weights, layer)]))
 
     def apply(self, model: Module) -> Module:
         """Return a copy of `model` whose pruned weights are exactly 0.
@@ -242,15 +249,31 @@ class MaskSet(Mapping[str, LayerMask]):
     def _combine(
         self, other: "MaskSet", operation: "np.ufunc | Callable[..., Any]", word: str
     ) -> "MaskSet":
+        if not isinstance(other, MaskSet):
+            raise ArgumentError(
+                f"the {word} is one of MaskSets, not of a MaskSet and {type(other).__name__}; "
+                "load_masks makes one of a dict of masks"
+            )
         check_same_layers(self, other)
         masks = {name: operation(layer.mask, other[name].mask) for name, layer in self.items()}
         return self.with_masks(masks, origin=f"{word} of {self.source} and {other.source}")
 
 
+def _name_in(weights: Mapping[str, object], layer: LayerMask) -> str:
+    """Return the first name of a layer that is among `weights`; its own where none is."""
+    return next((name for name in (layer.name, *layer.aliases) if name in weights), layer.name)
+
+
 def _check_weights(masks: MaskSet, weights: Mapping[str, FloatArray | None]) -> None:
     """Raise unless there are weights of every layer, of its shape where that is known."""
-    missing = [name for name in masks if name not in weights]
-    known = {} if masks.is_on_demand else {name: layer.shape for name, layer in masks.items()}
+    missing = [
+        name
+        for name in masks
+        if name not in weights and _name_in(weights, masks[name]) not in weights
+    ]
+    known = {}
+    if not masks.is_on_demand:
+        known = {_name_in(weights, layer): layer.shape for layer in masks.values()}
     reshaped = [
         f"{name} ({np.shape(weight)}, expected {known[name]})"
         for name, weight in weights.items()

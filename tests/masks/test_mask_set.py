@@ -1,6 +1,7 @@
 """The masks of a network as one mapping."""
 
 import hashlib
+import operator
 import pickle
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from masktopo import LayerMask, MaskSet
-from masktopo.errors import MaskError
+from masktopo.errors import ArgumentError, MaskError
 
 SHAPES = {"a": (2, 3), "b": (3, 3)}
 
@@ -91,6 +92,34 @@ def test_other_weights():
     expected = r"lack layer a and have another shape in b \(\(2, 3\), expected \(3, 3\)\)$"
     with pytest.raises(MaskError, match=expected):
         masks.with_weights({"b": np.ones((2, 3))})
+
+
+@pytest.mark.parametrize("on_demand", [False, True])
+def test_weights_under_any_name_of_a_tied_layer(on_demand):
+    layer = LayerMask("a", np.eye(2), aliases=("b", "c"))
+    masks = MaskSet([layer])
+    if on_demand:
+        masks = MaskSet.on_demand([("a", lambda: layer)], source="memory")
+    weights = {"c": np.full((2, 2), 3.0), "d": np.ones(1)}
+    assert masks.with_weights(weights)["a"].weight[0, 0] == 3
+    assert masks.with_weights(weights | {"a": np.ones((2, 2))})["a"].weight[0, 0] == 1
+    with pytest.raises(MaskError, match="the given weights lack layer a"):
+        masks.with_weights({"d": np.ones((2, 2))})
+
+
+def test_weights_of_another_shape_under_another_name():
+    masks = MaskSet([LayerMask("a", np.eye(2), aliases=("b",))])
+    with pytest.raises(MaskError, match=r"have another shape in b \(\(3,\), expected \(2, 2\)\)"):
+        masks.with_weights({"b": np.ones(3)})
+
+
+def test_dicts_are_no_mask_sets():
+    masks = mask_set(a=np.eye(2))
+    with pytest.raises(ArgumentError, match="made of LayerMasks, not of str; load_masks makes one"):
+        MaskSet({"a": np.eye(2)})
+    for combine, word in [(operator.and_, "intersection"), (operator.or_, "union")]:
+        with pytest.raises(ArgumentError, match=f"the {word} is one of MaskSets, not of .* dict;"):
+            combine(masks, {"a": np.eye(2)})
 
 
 def test_layers_of_one_name():
