@@ -1,5 +1,6 @@
 """Writing files so that an interruption leaves the old file whole."""
 
+import errno
 import os
 import tempfile
 import time
@@ -18,9 +19,20 @@ _ABANDONED = 600
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """Open a binary file that takes the place of `path` only when the block ends without error.
 
-    Parents are made as needed. The data is flushed to disk before the file is renamed.
+    Parents are made as needed. The data is flushed to disk before the file is renamed. Where `path`
+    is a link, the file that it leads to is written, and the link stays.
+
+    Raises
+    ------
+    IsADirectoryError
+        If `path` is a folder, before anything is written.
     """
     target = Path(path)
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if target.is_symlink():
+        # Path.resolve raises a RuntimeError where links lead in a circle.
+        target = Path(os.path.realpath(target))
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:

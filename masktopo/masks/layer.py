@@ -44,7 +44,7 @@ class LayerMask:
     kind : str
         A key of `KINDS`.
     groups : int
-        Groups of a convolution; 1 where no model says otherwise.
+        Groups of a convolution; 1 where no model says otherwise, and for all other kinds.
     aliases : tuple of str
         Other names of the same tied parameter.
     origin : str
@@ -79,6 +79,11 @@ class LayerMask:
             raise MaskError(
                 f"layer {self.name!r}: a {self.kind} weight has {KINDS[self.kind]} dimensions, "
                 f"but its mask has shape {self.shape}"
+            )
+        if self.groups > 1 and not self.kind.startswith("conv"):
+            raise MaskError(
+                f"layer {self.name!r}: only convolutions have groups, but this {self.kind} layer "
+                f"has {self.groups}"
             )
         # The first dimension is that of the outputs, and of a transposed convolution the inputs:
         # in both, groups divide it.

@@ -19,7 +19,9 @@ from masktopo.masks.formats.export import export_masks
 
 pytestmark = pytest.mark.filterwarnings("ignore::masktopo.MasktopoWarning")
 
-NAMES = st.from_regex(r"[a-z]{1,4}(\.([0-9]|[a-z]{1,3}|weight|in_proj_weight)){0,2}", fullmatch=True)
+NAMES = st.from_regex(
+    r"[a-z]{1,4}(\.([0-9]|[a-z]{1,3}|weight|in_proj_weight)){0,2}", fullmatch=True
+)
 KIND = {2: "linear", 3: "conv1d", 4: "conv2d", 5: "conv3d"}
 
 
@@ -168,9 +170,7 @@ def test_headers_whose_length_begins_as_a_pickle(length, tmp_path):
     export_masks(short, tmp_path / "net.safetensors")
     missing = length - int.from_bytes((tmp_path / "net.safetensors").read_bytes()[:8], "little")
     name = "f" * (1 + missing // 2)  # it is there twice
-    export_masks(
-        MaskSet([LayerMask(name, np.eye(2, dtype=bool))]), tmp_path / "net.safetensors"
-    )
+    export_masks(MaskSet([LayerMask(name, np.eye(2, dtype=bool))]), tmp_path / "net.safetensors")
     assert (tmp_path / "net.safetensors").read_bytes()[:2] == length.to_bytes(2, "little")
     assert list(load_masks(tmp_path / "net.safetensors")) == [name]
 

@@ -64,10 +64,12 @@ def test_arrays_of_any_layout_become_contiguous():
         ({"kind": "conv2d"}, MaskError, r"layer 'fc': a conv2d weight has 4 dim.*shape \(3, 3\)"),
         ({"groups": 0}, ArgumentError, "groups must be at least 1, not 0"),
         (
-            {"groups": 2},
+            {"groups": 2, "mask": np.ones((3, 3, 1)), "kind": "conv1d"},
             MaskError,
-            r"layer 'fc': 3 channels of shape \(3, 3\) do not divide into 2",
+            r"layer 'fc': 3 channels of shape \(3, 3, 1\) do not divide into 2",
         ),
+        ({"groups": 3}, MaskError, "layer 'fc': only convolutions .* this linear layer has 3"),
+        ({"groups": 3, "kind": "embedding"}, MaskError, "this embedding layer has 3"),
         ({"mask": EYE * 0.5}, MaskError, "layer 'fc': .* 3 other values, such as 0.5"),
         ({"mask": EYE * -1}, MaskError, "layer 'fc': .* 3 other values, such as -1"),
         (
@@ -86,9 +88,9 @@ def test_what_does_not_fit(fields, error, message):
 
 
 def test_other_masks_and_weights():
-    layer = LayerMask("fc", EYE, np.ones((3, 3)), groups=3, aliases=("head",), origin="zeros")
+    layer = LayerMask("fc", EYE, np.ones((3, 3)), aliases=("head",), origin="zeros")
     other = layer.with_mask(~EYE, origin="shuffle")
-    assert (other.nnz, other.origin, other.groups, other.aliases) == (6, "shuffle", 3, ("head",))
+    assert (other.nnz, other.origin, other.aliases) == (6, "shuffle", ("head",))
     assert other.weight is not None
     assert layer.with_weight(None).weight is None
     assert layer.with_weight(np.eye(3)).weight.tolist() == np.eye(3).tolist()

@@ -34,7 +34,7 @@ def layers(draw, name):
         mask,
         weight,
         kind=kind,
-        groups=draw(st.sampled_from([1, shape[0]])),
+        groups=draw(st.sampled_from([1, shape[0] if "conv" in kind else 1])),
         aliases=tuple(draw(st.lists(st.text(), max_size=2))),
         origin=draw(st.text()),
     )
@@ -166,7 +166,11 @@ def test_the_forger_can_write_a_right_file(tmp_path):
         ({"weight": []}, "its header cannot be read"),
         ({"kind": "conv2d"}, "impossible layer: layer 'fc': a conv2d weight has 4 dim"),
         ({"kind": "lstm"}, "impossible layer: kind='lstm'"),
-        ({"groups": 3}, "impossible layer: layer 'fc': 2 channels"),
+        ({"groups": 2}, "impossible layer: layer 'fc': only convolutions have groups"),
+        (
+            {"groups": 3, "kind": "conv1d", "shape": [2, 4, 1]},
+            "impossible layer: layer 'fc': 2 channels",
+        ),
         ({"groups": 0}, "impossible layer: groups must be at least 1"),
     ],
 )
@@ -205,6 +209,35 @@ def test_an_interrupted_save_leaves_the_old_file(tmp_path, monkeypatch):
         example().save(path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_folders_are_named(tmp_path):
+    (tmp_path / "net").mkdir()
+    with pytest.raises(IsADirectoryError) as caught:
+        example().save(tmp_path / "net")
+    assert caught.value.filename == str(tmp_path / "net")
+    assert [path.name for path in tmp_path.rglob("*")] == ["net"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_links_are_written_through(there, tmp_path):
+    real, link = tmp_path / "store" / "real.masks", tmp_path / "net.masks"
+    link.symlink_to(real)
+    if there:
+        real.parent.mkdir()
+        real.write_bytes(b"old")
+    example().save(link)
+    assert link.is_symlink()
+    assert not real.is_symlink()
+    assert load_masks(real) == load_masks(link) == example()
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["net.masks", "real.masks", "store"]
+
+
+def test_links_in_a_circle_are_replaced(tmp_path):
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    example().save(tmp_path / "a")
+    assert load_masks(tmp_path / "a") == example()
 
 
 def read_as_documented(data: bytes) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
