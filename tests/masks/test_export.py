@@ -12,8 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn.utils import prune
 
-import masktopo
-from masktopo import LayerMask, MaskSet, load_masks
+from masktopo import LayerMask, MaskSet, analyze, load_masks
 from masktopo.errors import MaskError
 from masktopo.masks.formats.export import export_masks
 
@@ -105,7 +104,7 @@ def test_layers_stay_in_their_order(ending, weights, tmp_path):
     export_masks(masks, tmp_path / f"net{ending}")
     found = load_masks(tmp_path / f"net{ending}")
     assert list(found) == ["input", "hidden", "output"]
-    first, second = (masktopo.analyze(each, metrics="paths").network for each in (masks, found))
+    first, second = (analyze(each, metrics="paths").network for each in (masks, found))
     pd.testing.assert_series_equal(first, second)
 
 
