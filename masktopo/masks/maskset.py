@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from masktopo._check import join_names
-from masktopo.errors import ArgumentError, MaskError
+from masktopo.errors import ArgumentError, MaskError, MasktopoWarning
 from masktopo.masks.layer import BoolArray, FloatArray, LayerMask
 
 if TYPE_CHECKING:
@@ -191,11 +192,16 @@ class MaskSet(Mapping[str, LayerMask]):
         MaskError
             If layers are missing from `weights` or have other shapes there; all are named. With
             layers that are read on demand, other shapes come up when they are read.
+
+        Warns
+        -----
+        MasktopoWarning
+            If they have several of its names, and differ at kept places.
         """
         if weights is None:
             return self._map(lambda layer: layer.with_weight(None))
         _check_weights(self, weights)
-        return self._map(lambda layer: layer.with_weight(weights[_name_in(weights, layer)]))
+        return self._map(lambda layer: layer.with_weight(_weight_of(layer, weights)))
 
     def apply(self, model: Module) -> Module:
         """Return a copy of `model` whose pruned weights are exactly 0.
@@ -262,6 +268,26 @@ class MaskSet(Mapping[str, LayerMask]):
 def _name_in(weights: Mapping[str, object], layer: LayerMask) -> str:
     """Return the first name of a layer that is among `weights`; its own where none is."""
     return next((name for name in (layer.name, *layer.aliases) if name in weights), layer.name)
+
+
+def _weight_of(layer: LayerMask, weights: Mapping[str, FloatArray | None]) -> FloatArray | None:
+    """Return a layer's weights, with a warning where those of its other names are others."""
+    name = _name_in(weights, layer)
+    chosen = weights[name]
+    differ = [
+        alias
+        for alias in layer.aliases
+        if (other := weights.get(alias)) is not None
+        and (np.shape(other) != layer.shape or (layer.mask & (other != chosen)).any())
+    ]
+    if differ:
+        warnings.warn(
+            f"layer {layer.name!r} is tied, but the given weights of {name} and of "
+            f"{join_names(differ)} differ; those of {name} are taken",
+            MasktopoWarning,
+            stacklevel=2,
+        )
+    return chosen
 
 
 def _check_weights(masks: MaskSet, weights: Mapping[str, FloatArray | None]) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from masktopo import LayerMask, MaskSet
-from masktopo.errors import ArgumentError, MaskError
+from masktopo.errors import ArgumentError, MaskError, MasktopoWarning
 
 SHAPES = {"a": (2, 3), "b": (3, 3)}
 
@@ -102,9 +102,18 @@ def test_weights_under_any_name_of_a_tied_layer(on_demand):
         masks = MaskSet.on_demand([("a", lambda: layer)], source="memory")
     weights = {"c": np.full((2, 2), 3.0), "d": np.ones(1)}
     assert masks.with_weights(weights)["a"].weight[0, 0] == 3
-    assert masks.with_weights(weights | {"a": np.ones((2, 2))})["a"].weight[0, 0] == 1
+    pruned = np.eye(2) * 3  # they differ where nothing is kept
+    assert masks.with_weights(weights | {"a": pruned})["a"].weight[0, 1] == 0
     with pytest.raises(MaskError, match="the given weights lack layer a"):
         masks.with_weights({"d": np.ones((2, 2))})
+
+
+@pytest.mark.parametrize("other", [np.ones((2, 2)) * 2, np.ones(3)])
+def test_different_weights_under_the_names_of_a_tied_layer(other):
+    masks = MaskSet([LayerMask("a", np.eye(2), aliases=("b", "c"))])
+    weights = {"a": np.ones((2, 2)), "b": np.ones((2, 2)), "c": other}
+    with pytest.warns(MasktopoWarning, match="layer 'a' is tied, .* of a and of c differ; those"):
+        assert masks.with_weights(weights)["a"].weight[0, 0] == 1
 
 
 def test_weights_of_another_shape_under_another_name():
