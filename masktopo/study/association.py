@@ -44,10 +44,12 @@ class Association:
 
 def _deviations(values: FloatArray, counts: FloatArray) -> FloatArray:
     """Centre and scale `values`, which leaves Pearson's coefficient as it is; (1, n)."""
-    centred = values - values.mean()
+    # A power of two takes no digits, and the sum of values near the largest float is infinite.
+    scaled = np.ldexp(values, -np.frexp(np.abs(values).max())[1])
+    centred = scaled - scaled.mean()
     largest = float(np.abs(centred).max())
-    scaled: FloatArray = centred / largest if largest > 0 else centred
-    return scaled[np.newaxis]
+    deviations: FloatArray = centred / largest if largest > 0 else centred
+    return deviations[np.newaxis]
 
 
 def _codes(values: FloatArray, counts: FloatArray) -> FloatArray:

@@ -87,6 +87,14 @@ def test_pearson_of_huge_and_of_tiny_values():
         np.testing.assert_allclose(coefficients("pearson", scale * x, y), expected, rtol=1e-10)
 
 
+def test_pearson_near_the_largest_float():
+    x = np.array([1, -1, 0.5, 0.3, -0.8, 0.9, 0.95, 0.97, 0.99, 1.0])
+    y = np.random.default_rng(6).normal(size=10)
+    expected = coefficients("pearson", x, y)
+    np.testing.assert_allclose(coefficients("pearson", 1e308 * x, y), expected, rtol=1e-10)
+    np.testing.assert_allclose(coefficients("pearson", 5e-320 * x, y), expected, rtol=1e-2)
+
+
 @pytest.mark.parametrize("compiled", [True, False])
 def test_concordance_counts_pairs(compiled):
     rng = np.random.default_rng(4)
