@@ -3,7 +3,8 @@
 Every method is two functions: ``scores(values, counts)`` turns the n values of one column into
 scores (1 or R, n), and ``coefficient(left, right, counts)`` turns two columns of scores into R
 coefficients, nan where one side is constant. Counts are whole numbers in float64. Nothing is
-sorted again for a resample: ranks follow from the counts of the sorted values, O(n) each.
+sorted again for a resample: ranks follow from the counts of the sorted values, O(n) each. A third,
+``log_moments(left, right)``, bounds how far the coefficient of permuted scores (n,) reaches.
 """
 
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from masktopo.study.tail import LogMoments, concordance_moments, product_moments
 
 __all__ = ["METHODS", "Association", "BoolArray", "FloatArray", "IntArray"]
 
@@ -30,7 +33,7 @@ class Association:
     ----------
     label : str
         What to call the coefficient in a sentence.
-    scores, coefficient : callable
+    scores, coefficient, log_moments : callable
         See the top of this file.
     ordinal : bool
         Whether only the order of values matters, so that infinite values can take part.
@@ -39,6 +42,7 @@ class Association:
     label: str
     scores: Callable[[FloatArray, FloatArray], FloatArray]
     coefficient: Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
+    log_moments: Callable[[FloatArray, FloatArray], LogMoments]
     ordinal: bool
 
 
@@ -139,8 +143,8 @@ def _untied_pairs(codes: FloatArray, counts: FloatArray) -> FloatArray:
 
 
 METHODS = {
-    "spearman": Association("Spearman", _midranks, _product_moment, ordinal=True),
-    "kendall": Association("Kendall tau-b", _codes, _tau_b, ordinal=True),
-    "pearson": Association("Pearson", _deviations, _product_moment, ordinal=False),
+    "spearman": Association("Spearman", _midranks, _product_moment, product_moments, ordinal=True),
+    "kendall": Association("Kendall tau-b", _codes, _tau_b, concordance_moments, ordinal=True),
+    "pearson": Association("Pearson", _deviations, _product_moment, product_moments, ordinal=False),
 }
 """Every method by its name."""

@@ -30,7 +30,7 @@ def findings(table: pd.DataFrame) -> list[str]:
     >>> rows = pd.DataFrame({"gap": range(8), "depth": [1] * 8, "accuracy": range(8)})
     >>> print(*findings(correlate(rows, resamples=100)), sep=chr(10))
     Spearman with accuracy, all rows, 1 of 2 metrics:
-      strongest: gap +1.00 [1.00, 1.00], adjusted p = 2.5e-05, n = 8
+      strongest: gap +1.00 [1.00, 1.00], adjusted p = 0.0099, n = 8
       every interval leaves out zero
       not computed: depth (the metric is constant (1))
     """

@@ -1,4 +1,5 @@
 from itertools import permutations
+from math import comb
 
 import numpy as np
 import pytest
@@ -17,29 +18,108 @@ def p_value(method, x, y, clusters=None, count=2000, seed=0, parts=None):
     return permutation_p(sample, METHODS[method], found, count, np.random.default_rng(seed))
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_agrees_with_all_permutations(method):
-    x, y = [1, 2, 3, 4, 5, 6], [2, 1, 4, 6, 3, 5]
+def exact_p(method, x, y):
+    every = np.array(list(permutations(y)), dtype=float)
+    scores = METHODS[method].scores
+    once = np.ones((1, len(x)))
+    left = scores(np.asarray(x, float), once)
+    right = np.concatenate([scores(line, once) for line in every])
+    found = METHODS[method].coefficient(left, right, once)
     observed = abs(naive.coefficient(method, x, y))
-    all_of_them = [naive.coefficient(method, x, list(order)) for order in permutations(y)]
-    exact = np.mean(np.abs(all_of_them) >= observed - 1e-12)
-    # 20,000 draws have a standard error below 0.0036.
-    assert p_value(method, x, y, count=20_000) == pytest.approx(exact, abs=0.012)
+    return np.mean(np.abs(found) >= observed - 1e-12)
 
 
-def test_far_tail_is_that_of_the_t_test():
-    rng = np.random.default_rng(1)
-    x, noise = rng.normal(size=(2, 80))
-    y = x + noise
-    expected = stats.spearmanr(x, y).pvalue
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("count", [720, 20_000])
+def test_few_permutations_are_all_taken(method, count):
+    x, y = [1, 2, 3, 4, 5, 6], [2, 1, 4, 6, 3, 5]
+    expected = pytest.approx(exact_p(method, x, y), rel=1e-12)
+    assert p_value(method, x, y, count=count) == expected
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_more_permutations_than_asked_for_are_drawn(method):
+    x, y = [1, 2, 3, 4, 5, 6, 7], [2, 1, 4, 6, 3, 5, 7]
+    # 5,000 draws of 5,040 have a standard error below 0.007.
+    found = p_value(method, x, y, count=5000)
+    assert found == pytest.approx(exact_p(method, x, y), abs=0.02)
+
+
+SMALL = {
+    "perfect": (range(7), range(7)),
+    "nearly": (range(7), [1, 0, 2, 3, 4, 5, 6]),
+    "halves": (range(7), [0, 0, 0, 1, 1, 1, 1]),
+    "ties": ([0, 0, 1, 2, 2, 3, 4], [0, 1, 1, 2, 2, 3, 3]),
+    "outlier": ([0, 1, 0, 1, 0, 1, 90], [0, 0, 1, 1, 2, 2, 80]),
+}
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("case", SMALL)
+def test_no_p_value_of_few_rows_is_below_the_exact_one(method, case):
+    x, y = SMALL[case]
+    exact = exact_p(method, x, y)
+    for seed in range(10):
+        # So few draws reach the exact value seldom, and leave it to the tail.
+        assert p_value(method, x, y, count=30, seed=seed) >= min(exact, 1 / 31) * (1 - 1e-9)
+        found = p_value(method, x, y, count=4000, seed=seed)
+        assert exact / 3 <= found <= max(3 * exact, 3 / 4001)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("n", [14, 16, 18, 20])
+def test_two_halves_have_no_smaller_p_value_than_all_their_arrangements(method, n):
+    exact = 2 / comb(n, n // 2)
+    for seed in range(6):
+        found = p_value(method, np.arange(n), np.arange(n) >= n // 2, seed=seed)
+        assert found >= exact * (1 - 1e-9)
+
+
+USUAL = {
+    "spearman": lambda x, y: stats.spearmanr(x, y).pvalue,
+    "kendall": lambda x, y: stats.kendalltau(x, y, method="exact").pvalue,
+    "pearson": lambda x, y: stats.pearsonr(x, y).pvalue,
+}
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("n", "slope"), [(45, 2.0), (200, 0.7), (1000, 0.3)])
+def test_many_rows_have_small_p_values_that_are_not_too_small(method, n, slope):
+    rng = np.random.default_rng(n)
+    x, noise = rng.normal(size=(2, n))
+    y = slope * x + noise
+    expected = USUAL[method](x, y)
     assert expected < 1e-9
-    # The exponent, since the spread of 2,000 permutations is known to a few per cent.
-    assert np.log(p_value("spearman", x, y)) == pytest.approx(np.log(expected), rel=0.15)
+    # A bound loses part of the exponent, not most of it.
+    assert np.log(expected) < np.log(p_value(method, x, y)) < 0.5 * np.log(expected)
+    assert p_value(method, x, np.round(y, 1)) < 1e-6
 
 
-def test_no_p_value_is_less_than_one_arrangement():
-    assert p_value("spearman", range(8), range(8)) >= 1 / 40_320
-    assert p_value("spearman", range(8), range(8)) < 1e-3
+def test_groups_add_up_in_the_tail():
+    rng = np.random.default_rng(1)
+    x, noise = rng.normal(size=(2, 120))
+    y = x + noise
+    parts = np.arange(120) % 4
+    assert p_value("spearman", x, y, parts=parts) < 1e-7
+    assert p_value("spearman", x[:40], y[:40], parts=parts[:40]) > 1e-6
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_clusters_of_several_rows_have_no_tail(method):
+    clusters = np.repeat(np.arange(20), 2)
+    assert p_value(method, range(40), range(40), clusters) == 1 / 2001
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_one_permutation_that_is_not_associated_at_all(method):
+    x, y = [0, 0, 1, 1, 0, 0, 1, 1], range(8)
+    assert {p_value(method, x, y, count=1, seed=seed) for seed in range(60)} == {0.5, 1.0}
+
+
+def test_no_coefficient_has_no_p_value():
+    sample = make_sample(np.ones(8), np.arange(8.0), np.zeros(8, dtype=int), None)
+    rng = np.random.default_rng(0)
+    assert np.isnan(permutation_p(sample, METHODS["spearman"], np.nan, 20, rng))
 
 
 def test_no_association_at_all_has_p_value_one():

@@ -1,0 +1,45 @@
+import numpy as np
+import pytest
+from scipy import integrate, special, stats
+
+from masktopo.study.association import METHODS
+from masktopo.study.tail import _sphere, _sphere_means, _uniform, tail_bound
+
+
+@pytest.mark.parametrize("n", [5, 6, 12, 45, 400])
+def test_sphere_means_are_never_beyond_the_exact_ones(n):
+    points = np.linspace(-9, 9, 20_001)
+    norm = stats.chi(n - 1).mean()
+    for rank in {n // 2 + 1, (3 * n) // 4, n - 1, n}:
+        density = stats.beta(rank, n + 1 - rank).pdf(stats.norm.cdf(points))
+        values = points * density * stats.norm.pdf(points)
+        exact = integrate.trapezoid(values, points) / norm
+        found = _sphere_means(n)[rank - 1]
+        assert found <= exact + 1e-12
+        assert found == pytest.approx(exact, rel=0.03, abs=0.01)
+
+
+@pytest.mark.parametrize("n", [5, 10, 45, 200])
+@pytest.mark.parametrize("slope", [0.1, 1.0, 10.0, 100.0, 1000.0])
+def test_sphere_bounds_the_moments_of_a_coordinate(n, slope):
+    order = (n - 1) / 2 - 1
+    bessel = np.log(special.ive(order, slope)) + slope
+    exact = special.gammaln(order + 1) + order * np.log(2 / slope) + bessel
+    assert exact - 1e-12 <= _sphere(slope, n) <= 1.5 * exact
+
+
+def test_uniform_moments_without_loss_of_digits():
+    slopes = np.array([0.0, 1e-3, -0.5, 30.0, 1e6])
+    expected = [0, 1e-6 / 6, np.log(np.sinh(0.5) / 0.5), 30 - np.log(60), 1e6 - np.log(2e6)]
+    np.testing.assert_allclose(_uniform(slopes), expected, rtol=1e-6, atol=1e-15)
+
+
+def test_one_group_on_the_sphere_has_the_cap_as_bound():
+    found = tail_bound([(1.0, lambda slope: _sphere(slope, 30))], 0.7)
+    assert found == pytest.approx(2 * (1 - 0.7**2) ** 14, rel=1e-6)
+
+
+def test_untied_kendall_comes_down_to_its_last_arrangement():
+    codes = np.arange(12.0)
+    found = tail_bound([(1.0, METHODS["kendall"].log_moments(codes, codes))], 1.0)
+    assert found == pytest.approx(2 / special.factorial(12), rel=1e-6)
