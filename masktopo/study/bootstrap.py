@@ -42,12 +42,11 @@ def draw_clusters(sample: Sample, resamples: int, rng: np.random.Generator) -> F
 
 def _strata(sample: Sample) -> Iterator[IntArray]:
     """Give the clusters that stand for each other in a draw."""
-    inside = sample.layout > 0
-    if (inside.sum(axis=1) > 1).any():
+    if any(len(layout) > 1 for layout in sample.layouts):
         yield np.arange(sample.n_clusters)
-    else:
-        for part in inside.T:
-            yield np.flatnonzero(part)
+        return
+    for part in sample.parts:
+        yield np.unique(sample.clusters[part])
 
 
 def interval(values: FloatArray, coefficient: float, confidence: float) -> tuple[float, float]:

@@ -1,13 +1,12 @@
 """The permutation test: clusters change places, and rows within a cluster."""
 
 import itertools
-from collections.abc import Iterator
 from math import exp, factorial, lgamma
 
 import numpy as np
 
 from masktopo.study.association import Association, BoolArray, FloatArray, IntArray
-from masktopo.study.sample import Sample, chunks, mean_of
+from masktopo.study.sample import Layout, Sample, chunks, mean_of
 from masktopo.study.tail import tail_bound
 
 __all__ = ["exchangeable", "permutation_p", "permute_rows"]
@@ -116,7 +115,7 @@ def _permuted(sample: Sample, method: Association, rows: IntArray) -> FloatArray
 
 def exchangeable(sample: Sample) -> int:
     """Count the clusters that have another one of the same layout to change places with."""
-    return sum(len(members) for members in _classes(sample) if len(members) > 1)
+    return sum(len(members) for members in sample.layouts.values() if len(members) > 1)
 
 
 def permute_rows(sample: Sample, permutations: int, rng: np.random.Generator) -> IntArray:
@@ -126,11 +125,10 @@ def permute_rows(sample: Sample, permutations: int, rng: np.random.Generator) ->
     a cluster change places within its part: what is exchangeable when x says nothing about y.
     """
     by_cluster = np.argsort(sample.clusters, kind="stable")
-    ends = np.cumsum(sample.layout.sum(axis=1))
+    ends = np.cumsum(np.bincount(sample.clusters))
     result = np.empty((permutations, sample.x.size), dtype=np.int64)
-    for members in _classes(sample):
-        layout = sample.layout[members[0]]
-        size = int(layout.sum())
+    for layout, members in sample.layouts.items():
+        size = sum(count for _, count in layout)
         rows = by_cluster[ends[members][:, np.newaxis] - size + np.arange(size)]
         places = np.tile(np.arange(members.size), (permutations, 1))
         moved = rows[rng.permuted(places, axis=1)]
@@ -139,17 +137,10 @@ def permute_rows(sample: Sample, permutations: int, rng: np.random.Generator) ->
     return result
 
 
-def _shuffle_within(rows: IntArray, layout: IntArray, rng: np.random.Generator) -> None:
+def _shuffle_within(rows: IntArray, layout: Layout, rng: np.random.Generator) -> None:
     """Shuffle the rows of every cluster within its parts, in place; (P, clusters, size)."""
     end = 0
-    for length in layout:
-        start, end = end, end + int(length)
+    for _, length in layout:
+        start, end = end, end + length
         if length > 1:
             rows[:, :, start:end] = rng.permuted(rows[:, :, start:end], axis=2)
-
-
-def _classes(sample: Sample) -> Iterator[IntArray]:
-    """Give the clusters of each layout, as numbers in ascending order."""
-    _, kinds = np.unique(sample.layout, axis=0, return_inverse=True)
-    for kind in range(int(kinds.max()) + 1):
-        yield np.flatnonzero(kinds == kind)
