@@ -12,11 +12,20 @@ from masktopo.study.association import FloatArray, IntArray
 
 Dtype = np.dtype[Any] | pd.api.extensions.ExtensionDtype
 
-__all__ = ["check_columns", "group_rows", "numbers", "numeric_columns"]
+__all__ = ["check_columns", "check_table", "distinct", "group_rows", "numbers", "numeric_columns"]
+
+
+def check_table(role: str, table: object) -> None:
+    """Raise unless `table` is a DataFrame."""
+    if not isinstance(table, pd.DataFrame):
+        raise ArgumentError(f"{role} takes a DataFrame, not a {type(table).__name__}")
 
 
 def check_columns(df: pd.DataFrame, role: str, names: Sequence[str]) -> None:
     """Raise unless every one of `names` is one column of `df`, named once."""
+    for name in names:
+        if not isinstance(name, str):
+            raise ArgumentError(f"{role}: a column's name must be text, not {name!r}")
     missing = [name for name in names if name not in df.columns]
     if missing:
         raise ArgumentError(
@@ -53,6 +62,17 @@ def _is_real(dtype: Dtype) -> bool:
     return kind.is_numeric_dtype(dtype) and not kind.is_complex_dtype(dtype)
 
 
+def distinct(df: pd.DataFrame, role: str, name: str) -> list[object]:
+    """Return the values of a column in their order, or raise if they have none."""
+    try:
+        return list(pd.factorize(df[name], sort=True)[1])
+    except TypeError as error:
+        raise ArgumentError(
+            f"{role}: the values of column {name!r} must be numbers or text, so that they can be "
+            f"sorted ({error})"
+        ) from error
+
+
 def group_rows(
     df: pd.DataFrame, role: str, names: Sequence[str]
 ) -> tuple[IntArray, list[tuple[object, ...]]]:
@@ -66,6 +86,7 @@ def group_rows(
             raise ArgumentError(
                 f"{role}: column {name!r} has {missing} missing values; drop or fill these rows"
             )
+        distinct(df, role, name)
     if not names:
         return np.zeros(len(df), dtype=np.int64), [()]
     grouped = df.groupby(list(names), sort=True, observed=True)

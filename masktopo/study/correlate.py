@@ -1,7 +1,7 @@
 """How strongly each metric goes with accuracy, with intervals, over a table of networks."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Literal
 
@@ -12,7 +12,7 @@ from masktopo._check import check_choice, check_count
 from masktopo._random import Rng, root_seed
 from masktopo.errors import ArgumentError
 from masktopo.study.association import METHODS, BoolArray, FloatArray
-from masktopo.study.columns import check_columns, group_rows, numbers, numeric_columns
+from masktopo.study.columns import check_columns, check_table, group_rows, numbers, numeric_columns
 from masktopo.study.estimate import Rows, Settings, estimate
 
 __all__ = ["ALL_ROWS", "COLUMNS", "ONE_GROUP", "correlate"]
@@ -142,9 +142,8 @@ def correlate(
     """
     check_choice("method", method, METHODS)
     check_count("resamples", resamples)
-    if not 0 < confidence < 1:
-        raise ArgumentError(f"confidence must lie between 0 and 1, not {confidence!r}")
-    by, bound = _names(groups), _names(cluster)
+    _check_confidence(confidence)
+    by, bound = _names("groups", groups), _names("cluster", cluster)
     _check_table(df, target, by, bound)
     chosen = _chosen_metrics(df, metrics, [target, *by, *bound])
     settings = Settings(METHODS[method], int(resamples), float(confidence), root_seed(rng))
@@ -169,17 +168,24 @@ def correlate(
     return table
 
 
-def _names(columns: str | Sequence[str] | None) -> list[str]:
+def _check_confidence(confidence: object) -> None:
+    """Raise unless `confidence` is a number between 0 and 1."""
+    if not (isinstance(confidence, float | np.floating) and 0 < confidence < 1):
+        raise ArgumentError(f"confidence must lie between 0 and 1, not {confidence!r}")
+
+
+def _names(role: str, columns: str | Sequence[str] | None) -> list[str]:
     """Return one name, several or none as a list."""
     if columns is None:
         return []
+    if not isinstance(columns, Iterable):
+        raise ArgumentError(f"{role} must be the name of a column or several, not {columns!r}")
     return [columns] if isinstance(columns, str) else list(columns)
 
 
 def _check_table(df: pd.DataFrame, target: str, groups: list[str], cluster: list[str]) -> None:
     """Raise unless the table has rows and the columns that are asked of it."""
-    if not isinstance(df, pd.DataFrame):
-        raise ArgumentError(f"correlate takes a DataFrame, not a {type(df).__name__}")
+    check_table("correlate", df)
     if not len(df):
         raise ArgumentError("the table has no rows")
     for role, names in (("target", [target]), ("groups", groups), ("cluster", cluster)):
@@ -195,7 +201,7 @@ def _chosen_metrics(
     df: pd.DataFrame, metrics: str | Sequence[str] | None, others: list[str]
 ) -> list[str]:
     """Return the metrics to correlate, at least one."""
-    chosen = numeric_columns(df, others) if metrics is None else _names(metrics)
+    chosen = numeric_columns(df, others) if metrics is None else _names("metrics", metrics)
     check_columns(df, "metrics", chosen)
     if not chosen:
         raise ArgumentError("metrics: the table has no numeric column to correlate")

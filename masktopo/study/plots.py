@@ -6,6 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from masktopo.errors import ArgumentError
+from masktopo.study.columns import check_table
 from masktopo.study.correlate import COLUMNS, ONE_GROUP
 from masktopo.study.findings import method_label
 from masktopo.study.scatter import plot_scatter
@@ -89,6 +90,7 @@ def plot_correlations(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
 
 def _check_correlations(table: pd.DataFrame) -> None:
     """Raise unless `table` has the columns of a table of correlations, and rows."""
+    check_table("plot_correlations", table)
     missing = [name for name in COLUMNS if name not in table.columns]
     if missing:
         raise ArgumentError(

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from masktopo.study.association import FloatArray
-from masktopo.study.columns import check_columns, numbers
+from masktopo.study.columns import check_columns, check_table, distinct, numbers
 from masktopo.study.correlate import ONE_GROUP, correlate
 from masktopo.study.findings import interval_text, method_label
 from masktopo.study.style import COLOURS, GREY, MARKERS, make_axis, shades, styled
@@ -54,7 +54,7 @@ def plot_scatter(
     Raises
     ------
     ArgumentError
-        If a column is missing or not numeric.
+        If a column is missing or not numeric, or the values of `hue` cannot be sorted.
 
     Examples
     --------
@@ -62,16 +62,18 @@ def plot_scatter(
     >>> plot_scatter(rows, "gap").get_title(loc="left")
     'Spearman, all rows: +1.00 [1.00, 1.00], n = 8'
     """
-    check_columns(df, "hue", [hue] if hue else [])
+    check_table("plot_scatter", df)
+    check_columns(df, "hue", [] if hue is None else [hue])
     check_columns(df, "metric and target", [metric, target])
     if table is None:
         table = correlate(df, target=target, metrics=[metric])
     x, y = numbers(df, "metric", metric), numbers(df, "target", target)
+    values = [] if hue is None else distinct(df, "hue", hue)
     axis = make_axis(ax, 6.2, 4.4)
     if hue is None:
         _draw_points(axis, x, y, COLOURS[0], MARKERS[0], None)
     else:
-        _draw_hues(axis, x, y, df[hue])
+        _draw_hues(axis, x, y, df[hue], values)
     _scale_axis(axis, x)
     axis.set(xlabel=_with_infinite(metric, x), ylabel=_with_infinite(target, y))
     axis.set_title("\n".join(_quotes(table, metric)), loc="left", fontsize=9)
@@ -86,9 +88,10 @@ def _draw_points(
     axis.scatter(x, y, s=22, color=colour, marker=marker, alpha=alpha, linewidths=0, label=label)
 
 
-def _draw_hues(axis: Axes, x: FloatArray, y: FloatArray, hue: pd.Series) -> None:
+def _draw_hues(
+    axis: Axes, x: FloatArray, y: FloatArray, hue: pd.Series, values: list[object]
+) -> None:
     """Draw points coloured by another column, and say by what."""
-    values = sorted(hue.dropna().unique())
     ordered = pd.api.types.is_numeric_dtype(hue)
     if ordered and len(values) > _MOST_SHADES:
         points = axis.scatter(x, y, s=22, c=hue.to_numpy(dtype=float), linewidths=0)

@@ -224,6 +224,13 @@ def test_the_table_is_left_as_it_was():
         ({"metrics": []}, "metrics: the table has no numeric column to correlate"),
         ({"method": "cosine"}, "method='cosine' is not one of 'spearman', 'kendall', 'pearson'"),
         ({"resamples": 0}, "resamples must be at least 1, not 0"),
+        ({"groups": 2}, "groups must be the name of a column or several, not 2"),
+        ({"metrics": 3}, "metrics must be the name of a column or several, not 3"),
+        ({"cluster": [2]}, "cluster: a column's name must be text, not 2"),
+        ({"metrics": [["gap"]]}, r"metrics: a column's name must be text, not \['gap'\]"),
+        ({"target": ["accuracy"]}, r"target: a column's name must be text, not \['accuracy'\]"),
+        ({"confidence": "0.95"}, "confidence must lie between 0 and 1, not '0.95'"),
+        ({"confidence": None}, "confidence must lie between 0 and 1, not None"),
         ({"confidence": 95}, "confidence must lie between 0 and 1, not 95"),
         ({"rng": -1}, "rng must not be negative"),
     ],
@@ -248,3 +255,29 @@ def test_wrong_tables_are_named():
     df.loc[3, "method"] = None
     with pytest.raises(ArgumentError, match="cluster: column 'method' has 1 missing values"):
         correlate(df, cluster=["method"])
+
+
+def test_columns_without_a_name_in_text_are_named():
+    df = study_table().rename(columns={"density": 2})
+    for options in ({"groups": [2]}, {"target": 2}, {}):
+        with pytest.raises(ArgumentError, match="a column's name must be text, not 2"):
+            correlate(df, **options)
+
+
+@pytest.mark.parametrize("values", [[[1], [2]], [(1,), 2], [pd.Timestamp(0), 2]])
+@pytest.mark.parametrize("role", ["groups", "cluster"])
+def test_groups_that_cannot_be_sorted_are_named(role, values):
+    df = study_table()
+    df["cell"] = pd.Series(values * 27, dtype=object)
+    with pytest.raises(ArgumentError, match=f"{role}: the values of column 'cell' must be numbers"):
+        correlate(df, metrics="gap", **{role: "cell"})
+
+
+def test_groups_of_numbers_and_text_have_an_order_of_their_own():
+    df = study_table()
+    df["cell"] = pd.Series(["b", 2, "a", 1.5, 1, 3] * 9, dtype=object)
+    options = {"groups": "cell", "metrics": "gap", "resamples": 30}
+    table = correlate(df, **options)
+    assert list(table["cell"][:6]) == [1, 1.5, 2, 3, "a", "b"]
+    pd.testing.assert_frame_equal(table, correlate(df[::-1], **options))
+    pd.testing.assert_frame_equal(table, correlate(df.sample(frac=1, random_state=0), **options))

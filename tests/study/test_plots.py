@@ -176,3 +176,23 @@ def test_wrong_tables_are_named(table):
         plot_scatter(study_table(), "gap", hue="pruner")
     with pytest.raises(ArgumentError, match="has no column 'imdb'"):
         plot_scatter(study_table(), "imdb")
+    with pytest.raises(ArgumentError, match="plot_correlations takes a DataFrame, not a list"):
+        plot_correlations([1])
+    with pytest.raises(ArgumentError, match="plot_scatter takes a DataFrame, not a list"):
+        plot_scatter([1], "gap")
+
+
+@pytest.mark.parametrize("values", [[[1], [2]], [pd.Timestamp(0), 2]])
+def test_scatter_hues_that_cannot_be_sorted_are_named(values):
+    df = study_table()
+    df["cell"] = pd.Series(values * 27, dtype=object)
+    with pytest.raises(ArgumentError, match="hue: the values of column 'cell' must be numbers or"):
+        plot_scatter(df, "gap", hue="cell")
+    assert not plt.get_fignums()
+
+
+def test_scatter_hues_of_numbers_and_text():
+    df = study_table()
+    df["cell"] = pd.Series(["b", 2, None, "a", 1, 1] * 9, dtype=object)
+    legend = plot_scatter(df, "gap", hue="cell").get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["1", "2", "a", "b", "missing"]
