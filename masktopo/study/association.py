@@ -4,7 +4,7 @@ Every method is two functions: ``scores(values, counts)`` turns the n values of 
 scores (1 or R, n), and ``coefficient(left, right, counts)`` turns two columns of scores into R
 coefficients, nan where one side is constant. Counts are whole numbers in float64. Nothing is
 sorted again for a resample: ranks follow from the counts of the sorted values, O(n) each. A third,
-``log_moments(left, right)``, bounds how far the coefficient of permuted scores (n,) reaches.
+``log_moments(left, right)``, bounds what permuted scores (clusters, rows) add to the coefficient.
 """
 
 from collections.abc import Callable
@@ -37,6 +37,8 @@ class Association:
         See the top of this file.
     ordinal : bool
         Whether only the order of values matters, so that infinite values can take part.
+    additive : bool
+        Whether the coefficient is a sum over rows, so that clusters add up to it.
     """
 
     label: str
@@ -44,6 +46,7 @@ class Association:
     coefficient: Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
     log_moments: Callable[[FloatArray, FloatArray], LogMoments]
     ordinal: bool
+    additive: bool
 
 
 def _deviations(values: FloatArray, counts: FloatArray) -> FloatArray:
@@ -143,8 +146,14 @@ def _untied_pairs(codes: FloatArray, counts: FloatArray) -> FloatArray:
 
 
 METHODS = {
-    "spearman": Association("Spearman", _midranks, _product_moment, product_moments, ordinal=True),
-    "kendall": Association("Kendall tau-b", _codes, _tau_b, concordance_moments, ordinal=True),
-    "pearson": Association("Pearson", _deviations, _product_moment, product_moments, ordinal=False),
+    "spearman": Association(
+        "Spearman", _midranks, _product_moment, product_moments, ordinal=True, additive=True
+    ),
+    "kendall": Association(
+        "Kendall tau-b", _codes, _tau_b, concordance_moments, ordinal=True, additive=False
+    ),
+    "pearson": Association(
+        "Pearson", _deviations, _product_moment, product_moments, ordinal=False, additive=True
+    ),
 }
 """Every method by its name."""

@@ -114,11 +114,11 @@ def correlate(
     84 to 95 % over several, least where the correlation is strong and the groups are small.
 
     **p-values** are two-sided, of permutations that keep clusters whole: a cluster changes
-    places with those of equal layout, and rows within it. Where no permutation of rows by
-    themselves comes as far, a bound that the exact value is never above takes the place of
-    ``1 / (resamples + 1)``, if it is smaller. Clusters of several rows have no such bound: a
-    smaller p-value takes more resamples. Within one group of up to 8 rows by themselves the
-    p-value is exact, if `resamples` is at least the number of their permutations.
+    places with those of equal layout, and rows within it. Where no permutation comes as far, a
+    bound that is never below the exact value takes the place of ``1 / (resamples + 1)``, if it
+    is smaller; with Kendall's tau only for rows by themselves. Where that is not small enough, it
+    takes more resamples. Within one group of up to 8 rows by themselves the p-value is exact, if
+    `resamples` is at least the number of their permutations.
 
     Missing values leave a row out of that metric alone. Infinite values are ranked (no path,
     ``log10_paths = -inf``, is less than any path), and left out by Pearson.

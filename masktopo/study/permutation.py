@@ -7,7 +7,7 @@ import numpy as np
 
 from masktopo.study.association import Association, BoolArray, FloatArray, IntArray
 from masktopo.study.sample import Layout, Sample, chunks, mean_of
-from masktopo.study.tail import tail_bound
+from masktopo.study.tail import LogMoments, tail_bound
 
 __all__ = ["exchangeable", "permutation_p", "permute_rows"]
 
@@ -28,9 +28,8 @@ def permutation_p(
 
     ``(1 + #{|r_permuted| >= |r|}) / (permutations + 1)``, or the exact share where there are few
     permutations. Where none is as far, that is only an upper bound, under which no small p-value
-    would survive an adjustment for many rows; for rows by themselves a bound of the tail then
-    takes its place, if it is smaller. Clusters of several rows have no such bound: for 6 clusters
-    of 2 rows, a beta distribution's tail gave a seventh of the exact value.
+    would survive an adjustment for many rows; then a bound of the tail takes its place, if it is
+    smaller. Kendall's tau has such a bound for rows by themselves alone.
     O(permutations * n), times log n for Kendall's tau.
     """
     if np.isnan(coefficient):
@@ -44,11 +43,10 @@ def permutation_p(
     ]
     extreme = int(_as_far(np.concatenate(found), coefficient).sum())
     share = (1 + extreme) / (permutations + 1)
-    if not _are_alone(sample):
-        return share
-    if not extreme:
+    alone = _are_alone(sample)
+    if not extreme and (alone or method.additive):
         share = min(share, _tail(sample, method, coefficient))
-    return max(share, _mirrored_share(sample))
+    return max(share, _mirrored_share(sample)) if alone else share
 
 
 def _are_alone(sample: Sample) -> bool:
@@ -70,13 +68,34 @@ def _as_far(permuted: FloatArray, coefficient: float) -> BoolArray:
 
 
 def _tail(sample: Sample, method: Association, coefficient: float) -> float:
-    """Bound the chance of a coefficient that no permutation reached."""
-    weighted = []
-    for part in sample.parts:
-        once = np.ones((1, part.stop - part.start))
-        left, right = (method.scores(values[part], once)[0] for values in (sample.x, sample.y))
-        weighted.append((once.size / sample.x.size, method.log_moments(left, right)))
-    return tail_bound(weighted, coefficient)
+    """Bound the chance of a coefficient that no permutation reached.
+
+    Layouts are independent of each other. The parts of one are not: by Hoelder's inequality K of
+    their sum is at most the mean of K of each, with the others' shares added to its own.
+    """
+    scores = [_unit_scores(sample, method, part) for part in sample.parts]
+    summands = []
+    for layout, members in sample.layouts.items():
+        size = sum(count for _, count in layout)
+        for part, count in layout:
+            rows = np.isin(sample.clusters[sample.parts[part]], members)
+            left, right = (side[rows].reshape(members.size, count) for side in scores[part])
+            weight = rows.size / sample.x.size
+            summands.append(_weighted(method.log_moments(left, right), weight, count / size))
+    return tail_bound(summands, coefficient)
+
+
+def _weighted(log_moments: LogMoments, weight: float, share: float) -> LogMoments:
+    """Return `share` of K of a summand that is enlarged from its weight to fill it."""
+    return lambda slope: share * log_moments(slope * weight / share)
+
+
+def _unit_scores(sample: Sample, method: Association, part: slice) -> list[FloatArray]:
+    """Centre the scores of both sides and divide them by their norms, (n,) each."""
+    once = np.ones((1, part.stop - part.start))
+    centred = [method.scores(values[part], once)[0] for values in (sample.x, sample.y)]
+    centred = [scores - scores.mean() for scores in centred]
+    return [scores / np.linalg.norm(scores) for scores in centred]
 
 
 def _mirrored_share(sample: Sample) -> float:

@@ -23,51 +23,60 @@ __all__ = ["LogMoments", "concordance_moments", "product_moments", "tail_bound"]
 
 FloatArray = NDArray[np.float64]
 LogMoments = Callable[[float], float]
-"""K: the logarithm of a moment generating function, or a bound of it, at s > 0."""
+"""K: the logarithm of a moment generating function, or a bound of it, at s > 0 and at -s."""
 
 # Logarithms of the smallest and the largest s that are tried: any gives a bound, but larger ones
 # leave few digits of K(s) - s t.
 _SLOPES = (-5.0, 16.0)
 _SMALL = 1e-3
+_LEAST_SCORES = 5
 
 
-def tail_bound(weighted: Sequence[tuple[float, LogMoments]], coefficient: float) -> float:
-    """Bound the chance of a weighted sum of permuted coefficients as far from 0; O(n)."""
+def tail_bound(summands: Sequence[LogMoments], coefficient: float) -> float:
+    """Bound the chance of a sum of independent parts as far from 0."""
     from scipy.optimize import minimize_scalar
 
     def exponent(log_slope: float) -> float:
         slope = float(np.exp(log_slope))
-        moments = sum(log_moments(weight * slope) for weight, log_moments in weighted)
-        return moments - slope * abs(coefficient)
+        return sum(log_moments(slope) for log_moments in summands) - slope * abs(coefficient)
 
     return 2 * float(np.exp(minimize_scalar(exponent, bounds=_SLOPES, method="bounded").fun))
 
 
 def product_moments(left: FloatArray, right: FloatArray) -> LogMoments:
-    """Bound the moments of Pearson's coefficient of scores (n,) and permuted scores (n,).
+    """Bound the moments of the sum of products of two scores, (clusters, rows) of one layout.
+
+    The mean over permutations is fixed. Clusters that change places move the products of their
+    means; rows within them add a sum whose range follows from their spread (Hoeffding's lemma),
+    and is largest where the clusters with the largest spreads meet.
+    """
+    shift = abs(left.size * float(left.mean()) * float(right.mean()))
+    means = left.mean(axis=1), right.mean(axis=1)
+    within = float(np.sort(left.var(axis=1)) @ np.sort(right.var(axis=1))) * left.shape[1] ** 2
+    between = _mean_moments(*(np.sqrt(left.shape[1]) * (side - side.mean()) for side in means))
+    return lambda slope: slope * shift + slope**2 * within / 2 + between(slope)
+
+
+def _mean_moments(left: FloatArray, right: FloatArray) -> LogMoments:
+    """Bound the moments of the sum of products of two centred scores, (clusters,).
 
     Scores are means over permutations of whatever majorises them (Rado's theorem), and so of
     the mean order statistics of random numbers that are stretched far enough: independent
     uniform ones, which fit ranks, or a random point on a sphere, which fits normal values.
-    Either side can be the random one.
+    Either side can be the random one. Few scores have no more than the range of their sum.
     """
-    left, right = _unit(left), _unit(right)
+    norms = float(np.linalg.norm(left)), float(np.linalg.norm(right))
+    if left.size < _LEAST_SCORES:
+        return lambda slope: (slope * norms[0] * norms[1]) ** 2 / 2
     uniform, sphere = _uniform_means(left.size), _sphere_means(left.size)
     sums = left * _stretch(right, uniform), right * _stretch(left, uniform)
-    radius = min(_stretch(left, sphere), _stretch(right, sphere))
+    radius = min(norms[0] * _stretch(right, sphere), norms[1] * _stretch(left, sphere))
 
     def log_moments(slope: float) -> float:
         of_sums = (float(_uniform(slope * terms).sum()) for terms in sums)
         return min(_sphere(slope * radius, left.size), *of_sums)
 
     return log_moments
-
-
-def _unit(scores: FloatArray) -> FloatArray:
-    """Centre scores and divide by their norm, so that the coefficient is a sum of products."""
-    centred = scores - scores.mean()
-    unit: FloatArray = centred / np.linalg.norm(centred)
-    return unit
 
 
 def _stretch(scores: FloatArray, means: FloatArray) -> float:
@@ -82,9 +91,9 @@ def _uniform_means(n: int) -> FloatArray:
 
 
 def _sphere_means(n: int) -> FloatArray:
-    """Approach, from 0, the mean order statistics of a random unit vector with sum 0; n >= 5.
+    """Approach, from 0, the mean order statistics of a random unit vector with sum 0.
 
-    They are those of normal numbers by their mean norm, for which Blom's alpha is over 1/3.
+    They are those of normal numbers by their mean norm. Blom's alpha is over 1/3 from n = 3.
     """
     from scipy.special import gammaln, ndtri
 
@@ -112,7 +121,7 @@ def _sphere(slope: float, n: int) -> float:
 
 
 def concordance_moments(left: FloatArray, right: FloatArray) -> LogMoments:
-    """Bound the moments of Kendall's tau-b of codes (n,) and permuted codes (n,).
+    """Bound the moments of Kendall's tau-b of codes (n, 1), each row by itself.
 
     With ties on one side alone, concordant less discordant pairs have Gauss's multinomial
     coefficient as their generating function; ties of the other side are random choices.

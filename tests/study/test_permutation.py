@@ -104,10 +104,22 @@ def test_groups_add_up_in_the_tail():
     assert p_value("spearman", x[:40], y[:40], parts=parts[:40]) > 1e-6
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_clusters_of_several_rows_have_no_tail(method):
+@pytest.mark.parametrize("method", ["spearman", "pearson"])
+def test_many_clusters_have_small_p_values(method):
+    rng = np.random.default_rng(2)
+    clusters = np.repeat(np.arange(60), 3)
+    parts = clusters % 4
+    x, noise = rng.normal(size=(2, 60))
+    y = x + 0.5 * noise
+    x, y = (side[clusters] + 0.3 * rng.normal(size=180) for side in (x, y))
+    found = p_value(method, x, y, clusters, parts=parts)
+    assert 1e-30 < found < 1e-5
+    assert found > p_value(method, x, y, parts=parts)
+
+
+def test_clusters_have_no_tail_of_kendalls_tau():
     clusters = np.repeat(np.arange(20), 2)
-    assert p_value(method, range(40), range(40), clusters) == 1 / 2001
+    assert p_value("kendall", range(40), range(40), clusters) == 1 / 2001
 
 
 @pytest.mark.parametrize("method", METHODS)
