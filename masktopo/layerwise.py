@@ -44,12 +44,12 @@ class PartialFile:
         self.records: dict[str, Record] = {}
         if path is None:
             return
-        lines = _parsed(path)
-        if not lines:
+        if _is_new(path):
             append_line(path, json.dumps(dict(identity)))
             return
-        _check_identity(path, lines[0], identity)
-        self.records = {line["layer"]: line["found"] for line in lines[1:]}
+        # Of a file that is somebody else's, nothing may be cut off.
+        _check_identity(path, identity)
+        self.records = dict(_parsed(path))
 
     def add(self, layer: str, record: Record) -> None:
         """Take up what was found of a layer."""
@@ -81,6 +81,7 @@ def measure_in_turn(
     """
     if subject.reference is not None:
         check_same_layers(subject.masks, subject.reference)
+    _check_whole(partial, families)
     missing = [name for name in subject.masks if name not in partial.records]
     done = sum(math.prod(record["shape"]) for record in partial.records.values())
     with tqdm(
@@ -162,24 +163,66 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _parsed(path: Path) -> list[Any]:
+def _is_new(path: Path) -> bool:
+    """Whether there is nothing at `path` yet, or an empty file."""
+    if path.exists() and not path.is_file():
+        raise RunError(f"partial={str(path)!r} is a folder, or no ordinary file")
+    return not path.exists() or path.stat().st_size == 0
+
+
+def _parsed(path: Path) -> Iterator[tuple[str, Record]]:
+    """Read the layers of a file whose first line was checked, and cut off a line that is torn."""
     place = 0
     try:
-        lines = []
         for place, line in enumerate(read_lines(path)):
-            lines.append(json.loads(line))
-            if place and not {"layer", "found"} <= lines[place].keys():
-                raise ValueError("no layer's values")
-    except (ValueError, AttributeError) as error:
+            if place:
+                yield _layer_of(json.loads(line))
+    except ValueError as error:
         raise RunError(
             f"{path}, line {place + 1} is damaged: {error}; remove the file to begin anew"
         ) from error
-    return lines
 
 
-def _check_identity(path: Path, found: Any, wanted: Mapping[str, str]) -> None:
-    if not isinstance(found, dict):
-        raise RunError(f"{path} is no file of an analysis that was stopped")
+def _layer_of(line: Any) -> tuple[str, Record]:
+    """Take a line apart into a layer and its record, or raise `ValueError`."""
+    if not isinstance(line, dict) or not isinstance(line.get("layer"), str):
+        raise ValueError("no layer's values")
+    if not isinstance(line.get("found"), dict):
+        raise ValueError(f"no values of layer {line['layer']!r}")
+    return line["layer"], line["found"]
+
+
+def _check_whole(partial: PartialFile, families: Sequence[Family]) -> None:
+    """Raise unless every record has what `_joined` looks up."""
+    for name, record in partial.records.items():
+        shape = record.get("shape")
+        sized = isinstance(shape, list) and all(isinstance(size, int) for size in shape)
+        if not sized or not all(_has_family(record, family) for family in families):
+            raise RunError(
+                f"{partial.path}: values of layer {name!r} are missing or damaged; remove the file "
+                "to begin anew"
+            )
+
+
+def _has_family(record: Record, family: Family) -> bool:
+    found = record.get(family.name)
+    if not isinstance(found, dict) or not isinstance(found.get("columns"), dict):
+        return False
+    return set(family.layer_metrics) <= found["columns"].keys() and isinstance(
+        found.get("remarks"), list
+    )
+
+
+def _check_identity(path: Path, wanted: Mapping[str, str]) -> None:
+    """Raise unless the first line of a file is that of this analysis."""
+    with path.open("rb") as file:
+        first = file.readline()
+    try:
+        found = json.loads(first)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not first.endswith(b"\n"):
+        raise RunError(f"{path} is no file of an analysis that was stopped; choose another")
     differing = [name for name in wanted if found.get(name) != wanted[name]]
     if differing:
         listing = "; ".join(

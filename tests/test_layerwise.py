@@ -132,7 +132,60 @@ def test_another_analysis_is_refused(tmp_path):
         masktopo.analyze(network(1), metrics="density", partial=path)
 
 
-@pytest.mark.parametrize("line", ["no json", '{"layer": "fc"}', "7", "[]"])
+@pytest.mark.parametrize("text", ["{\n \"a\": 1\n}", "mine", "mine\nand mine", "[]\n", "\xff\n"])
+def test_a_file_of_somebody_else_stays_as_it_is(tmp_path, text):
+    path = tmp_path / "mine.json"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(RunError, match=r"mine.json is no file of an analysis that was stopped"):
+        masktopo.analyze(network(), metrics="density", partial=path)
+    assert path.read_bytes() == text.encode("latin-1")
+
+
+def test_another_analysis_is_not_even_repaired(tmp_path):
+    path = tmp_path / "report.partial"
+    masktopo.analyze(network(), metrics="density", partial=path)
+    path.write_text(path.read_text() + "torn")
+    before = path.read_text()
+    with pytest.raises(RunError, match="of another analysis"):
+        masktopo.analyze(network(1), metrics="density", partial=path)
+    assert path.read_text() == before
+
+
+def test_a_folder_is_no_partial_file(tmp_path):
+    with pytest.raises(RunError, match=r"partial='.*' is a folder"):
+        masktopo.analyze(network(), metrics="density", partial=tmp_path)
+
+
+def test_an_empty_file_is_begun(tmp_path):
+    path = tmp_path / "report.partial"
+    path.touch()
+    masktopo.analyze(network(), metrics="density", partial=path)
+    assert len(path.read_text().splitlines()) == 1 + len(network())
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {},
+        {"shape": ["a"]},
+        {"shape": [6, 5]},
+        {"shape": [6, 5], "density": 3},
+        {"shape": [6, 5], "density": {"columns": {}, "remarks": []}},
+    ],
+)
+def test_a_record_that_lacks_values_is_named_with_its_layer(tmp_path, found):
+    path = tmp_path / "report.partial"
+    masktopo.analyze(network(), metrics="density", partial=path)
+    line = json.dumps({"layer": "gone", "found": found})
+    path.write_text(path.read_text().split("\n")[0] + f"\n{line}\n")
+    with pytest.raises(RunError, match=r"report.partial: values of layer 'gone' are missing"):
+        masktopo.analyze(network(), metrics="density", partial=path)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["no json", '{"layer": "fc"}', "7", "[]", '{"layer": "fc", "found": 3}', '{"layer": [1]}'],
+)
 def test_a_damaged_file_is_named_with_its_line(tmp_path, line):
     path = tmp_path / "report.partial"
     masktopo.analyze(network(), metrics="density", partial=path)
