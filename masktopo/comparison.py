@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 from masktopo._check import check_choice, check_count
 from masktopo.graphs.bipartite import LAYER_ENCODINGS
 from masktopo.masks.load import load_masks
-from masktopo.masks.maskset import MaskSet, check_same_layers
+from masktopo.masks.maskset import MaskSet
 from masktopo.metrics.conventions import CONVENTIONS
+from masktopo.metrics.roles import as_known_to_either
 from masktopo.metrics.similarity import coordinate_distance, layer_similarity
 from masktopo.metrics.spectral import COORDINATES, coordinates
 
@@ -31,7 +32,8 @@ def compare(
     Parameters
     ----------
     source_a, source_b : path, state dict, dict of masks, torch.nn.Module or MaskSet
-        Anything that `load_masks` takes.
+        Anything that `load_masks` takes. Where one is a model, or has its groups and transposed
+        convolutions from one, the other is taken to have them as well.
     encoding : {"rolled", "channel"}
         Of the spectral coordinates.
     convention : {"pags23", "rama23", "mge24"}
@@ -55,7 +57,7 @@ def compare(
     Raises
     ------
     MaskError
-        If layers or shapes differ; all of them are named.
+        If layers or shapes differ, or kinds or groups that both sides know; all of them are named.
 
     Examples
     --------
@@ -72,8 +74,7 @@ def compare(
     check_choice("convention", convention, CONVENTIONS)
     check_count("threads", threads)
     first, second = (load_masks(source, allow_dense=allow_dense) for source in (source_a, source_b))
-    check_same_layers(first, second)
-    second = MaskSet((second[name] for name in first), source=second.source)
+    first, second = as_known_to_either(first, second)
     sides = [
         coordinates(masks, convention=convention, encoding=encoding, threads=threads)
         for masks in (first, second)

@@ -237,3 +237,76 @@ print([kernel.__name__ for kernel in needed if not kernel.signatures])
 """
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout == "[]\n"
+
+
+def grouped_network():
+    from torch import nn
+
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv2d(8, 16, 3),
+        nn.Conv2d(16, 16, 3, groups=4),
+        nn.ConvTranspose2d(16, 12, 3),
+        nn.Conv2d(12, 4, 1),
+    )
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter *= torch.rand(parameter.shape) < 0.6
+    return net
+
+
+@pytest.fixture
+def grouped(tmp_path):
+    """A network with groups and a transposed convolution, its wiring, and its state dict."""
+    net, path = grouped_network(), tmp_path / "g.pt"
+    torch.save(net.state_dict(), path)
+    return net, masktopo.trace(net, torch.zeros(1, 8, 10, 10)), path
+
+
+def test_a_reference_that_knows_no_groups_takes_them_from_the_masks(grouped):
+    net, wiring, path = grouped
+    for source, options in ((path, {"wiring": wiring}), (net, {})):
+        report = masktopo.analyze(source, reference=path, metrics="spectral", **options)
+        assert report.layers["full_spectrum"].tolist() == [0.0] * 4
+    report = masktopo.analyze(path, reference=net, metrics="spectral")
+    assert report.layers["full_spectrum"].tolist() == [0.0] * 4
+
+
+def test_a_reference_with_other_groups_is_refused(grouped):
+    net, wiring, path = grouped
+    net[1] = torch.nn.Conv2d(4, 16, 3)
+    with pytest.raises(MaskError, match=r"groups in 1 \(conv2d, groups 4 and conv2d, groups 1\)$"):
+        masktopo.analyze(path, wiring=wiring, reference=net, metrics="spectral")
+
+
+def test_guessed_groups_survive_a_mask_file(grouped, tmp_path):
+    net, _, path = grouped
+    masktopo.load_masks(path).save(tmp_path / "g.masks")
+    report = masktopo.analyze(net, reference=tmp_path / "g.masks", metrics="spectral")
+    assert report.layers["full_spectrum"].tolist() == [0.0] * 4
+
+
+def test_convolutions_whose_groups_were_guessed_are_named(grouped, tmp_path):
+    net, wiring, path = grouped
+    words = "assumed to be neither grouped nor transposed"
+    notes = masktopo.analyze(path, metrics="density").notes
+    assert any(words in note and ": 0, 1, 2, 3. Give model= or wiring=" in note for note in notes)
+    for source, options in ((net, {}), (path, {"wiring": wiring})):
+        found = masktopo.analyze(source, metrics="density", **options)
+        assert not any(words in note for note in found.notes)
+    linear = {"fc.weight": np.eye(4)}
+    assert not any(words in note for note in masktopo.analyze(linear, metrics="density").notes)
+
+
+def test_reference_without_weights_leaves_only_the_distance_unknown():
+    masks = small_network()
+    plain = masktopo.analyze(masks, metrics="spectral")
+    report = masktopo.analyze(masks, metrics="spectral", reference=masks.with_weights(None))
+    assert report.layers["full_spectrum"].isna().all()
+    expected = "full_spectrum is nan where the reference has no weights: a, b, c."
+    assert expected in report.notes
+    assert math.isnan(report.network["full_spectrum"])
+    for name in ("ramanujan_gap", "weighted_spectral_gap", "imdb", "imsg"):
+        assert report.network[name] == plain.network[name]
+    bare = masktopo.analyze(masks.with_weights(None), metrics="spectral", reference=masks)
+    assert math.isnan(bare.network["weighted_spectral_gap"])

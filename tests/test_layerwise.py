@@ -132,7 +132,7 @@ def test_another_analysis_is_refused(tmp_path):
         masktopo.analyze(network(1), metrics="density", partial=path)
 
 
-@pytest.mark.parametrize("text", ["{\n \"a\": 1\n}", "mine", "mine\nand mine", "[]\n", "\xff\n"])
+@pytest.mark.parametrize("text", ['{\n "a": 1\n}', "mine", "mine\nand mine", "[]\n", "\xff\n"])
 def test_a_file_of_somebody_else_stays_as_it_is(tmp_path, text):
     path = tmp_path / "mine.json"
     path.write_bytes(text.encode("latin-1"))

@@ -40,7 +40,8 @@ def fitted(masks: MaskSet, wiring: Wiring) -> MaskSet:
         if name in names:
             _check_tied(found.setdefault(names[name].name, layer), layer, masks.source)
     return MaskSet(
-        (_fitted(spec, found.get(spec.name)) for spec in wiring.layers), source=masks.source
+        (_fitted(spec, found.get(spec.name), wiring.assumed) for spec in wiring.layers),
+        source=masks.source,
     )
 
 
@@ -90,14 +91,16 @@ def _warn(words: str, names: list[str]) -> None:
         warnings.warn(f"{words} {join_names(names)}", MasktopoWarning, stacklevel=4)
 
 
-def _fitted(spec: LayerSpec, layer: LayerMask | None) -> LayerMask:
+def _fitted(spec: LayerSpec, layer: LayerMask | None, assumed: bool) -> LayerMask:
+    """Give a layer what the wiring says of it, which is no news where the wiring was assumed."""
     if layer is None:
         dense = LayerMask(spec.name, np.ones(spec.shape, np.bool_), None, spec.kind, spec.groups)
         return replace(dense, aliases=spec.aliases, origin=TAKEN_AS_DENSE)
     found = LayerSpec(layer.name, layer.shape, layer.kind, layer.groups, layer.aliases)
-    if found == spec:
+    assumed = assumed and layer.assumed
+    if found == spec and layer.assumed == assumed:
         return layer
-    names = replace(layer, name=spec.name, aliases=spec.aliases)
+    names = replace(layer, name=spec.name, aliases=spec.aliases, assumed=assumed)
     return replace(names, kind=spec.kind, groups=spec.groups)
 
 

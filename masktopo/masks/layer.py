@@ -49,6 +49,9 @@ class LayerMask:
         Other names of the same tied parameter.
     origin : str
         Where the mask came from, in words: ``"weight_mask"``, ``"zeros"``, ``"dense"``, ...
+    assumed : bool
+        Whether `kind` and `groups` were guessed from the weight's dimensions, since what it was
+        read from tells neither.
 
     Raises
     ------
@@ -70,6 +73,7 @@ class LayerMask:
     groups: int = 1
     aliases: tuple[str, ...] = ()
     origin: str = "given"
+    assumed: bool = False
 
     def __post_init__(self) -> None:
         check_choice("kind", self.kind, KINDS)

@@ -11,6 +11,7 @@ __all__ = ["DEGREES", "DENSITY"]
 def _density(subject: Subject) -> Findings:
     layers = list(subject.masks.values())
     empty = [layer.name for layer in layers if layer.is_empty]
+    assumed = [layer.name for layer in layers if layer.assumed and layer.kind.startswith("conv")]
     return Findings(
         layers={
             "kind": np.array([layer.kind for layer in layers], dtype=object),
@@ -20,8 +21,17 @@ def _density(subject: Subject) -> Findings:
             "density": np.array([layer.density for layer in layers], dtype=np.float64),
             "origin": np.array([layer.origin for layer in layers], dtype=object),
         },
-        remarks={"Layers without a single weight left (layer collapse): {}.": empty},
+        remarks={
+            "Layers without a single weight left (layer collapse): {}.": empty,
+            ASSUMED_CONVOLUTIONS: assumed,
+        },
     )
+
+
+ASSUMED_CONVOLUTIONS = (
+    "Convolutions were assumed to be neither grouped nor transposed, which a checkpoint does not "
+    "tell: {}. Give model= or wiring= where some are."
+)
 
 
 def _density_of_network(subject: Subject, columns: Columns) -> Findings:

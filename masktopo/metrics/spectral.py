@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from masktopo.errors import ArgumentError
 from masktopo.graphs.bipartite import BipartiteGraph
-from masktopo.masks.maskset import MaskSet, check_same_layers
+from masktopo.masks.maskset import MaskSet
 from masktopo.metrics.conventions import Convention, convention_named
 from masktopo.metrics.family import Columns, Family, Findings, Subject, mean_with_zeros
+from masktopo.metrics.roles import as_in
 from masktopo.metrics.spectra import LayerSpectrum, from_layers, layer_spectra
 
 __all__ = [
@@ -275,31 +276,40 @@ def _whole_layer(spectrum: LayerSpectrum, convention: Convention) -> dict[str, f
 
 
 def _spectral(subject: Subject) -> Findings:
-    reference = None
-    if subject.reference is not None:
-        check_same_layers(subject.masks, subject.reference)
-        reference = coordinates(
-            MaskSet(subject.reference[name] for name in subject.masks),
-            convention=subject.convention,
-            encoding=subject.encoding,
-            threads=subject.threads,
-        ).values
+    reference = _coordinates_of_reference(subject)
     columns = spectral_columns(
         subject.graphs,
         convention=subject.convention,
-        reference=reference,
+        reference=None if reference is None else reference.values,
         certify=subject.certify,
         threads=subject.threads,
     )
     unknown = [graph.name for graph in subject.graphs if graph.weights is None]
-    return Findings(columns, remarks={UNKNOWN_WEIGHTS: unknown})
+    remarks = {UNKNOWN_WEIGHTS: unknown}
+    if reference is not None:
+        columns["full_spectrum"] = np.where(reference.weighted, columns["full_spectrum"], np.nan)
+        unweighted = np.flatnonzero(~reference.weighted)
+        remarks[UNKNOWN_REFERENCE] = [reference.layers[index] for index in unweighted]
+    return Findings(columns, remarks=remarks)
+
+
+def _coordinates_of_reference(subject: Subject) -> Coordinates | None:
+    if subject.reference is None:
+        return None
+    return coordinates(
+        as_in(subject.masks, subject.reference),
+        convention=subject.convention,
+        encoding=subject.encoding,
+        threads=subject.threads,
+    )
 
 
 def _spectral_of_network(subject: Subject, columns: Columns) -> Findings:
     network = {name: mean_with_zeros(columns[name]) for name in (*COORDINATES, "full_spectrum")}
-    # It is nan for layers without known weights, and for no others.
+    # It is nan for layers without known weights here or in the reference, and for no others.
     if np.isnan(columns["full_spectrum"]).any():
-        network.update(dict.fromkeys(WEIGHTED, float("nan")))
+        here = subject.reference is None or not subject.masks.has_weights
+        network.update(dict.fromkeys(WEIGHTED if here else ("full_spectrum",), float("nan")))
     n_layers, n_valid = columns["valid"].size, int(columns["valid"].sum())
     notes = (
         "Singular values were proved to be the two largest (certify=True)."
@@ -315,6 +325,8 @@ def _spectral_of_network(subject: Subject, columns: Columns) -> Findings:
 UNKNOWN_WEIGHTS = (
     f"{', '.join(WEIGHTED)} are nan where weights are unknown: {{}}. Give them with weights=."
 )
+
+UNKNOWN_REFERENCE = "full_spectrum is nan where the reference has no weights: {}."
 
 SPECTRAL = Family(
     name="spectral",

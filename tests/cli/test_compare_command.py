@@ -54,3 +54,22 @@ def test_other_networks_are_refused(files, tmp_path):
     MaskSet([LayerMask("a", np.eye(20, 30, dtype=bool))]).save(other)
     with pytest.raises(MaskError, match="not of one network"):
         run(files[0], str(other))
+
+
+def test_groups_are_those_of_the_side_that_knows_them(tmp_path):
+    import torch
+    from torch import nn
+
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(8, 16, 3, groups=4), nn.ConvTranspose2d(16, 12, 3))
+    with torch.no_grad():
+        net[0].weight[0] = 0
+    path = tmp_path / "net.pt"
+    torch.save(net.state_dict(), path)
+    expected = compare(net, net)
+    pd.testing.assert_frame_equal(compare(net, path), expected)
+    pd.testing.assert_frame_equal(compare(path, net), expected)
+    assert expected["coordinate_distance"].tolist() == [0.0, 0.0]
+    other = nn.Sequential(nn.Conv2d(2, 16, 3), nn.ConvTranspose2d(16, 12, 3))
+    with pytest.raises(MaskError, match=r"other kinds or groups in 0 \(conv2d, groups 4 and"):
+        compare(net, other)

@@ -156,7 +156,7 @@ def _layer(each: FoundMask) -> Iterator[StoredLayer]:
             f"layer {name!r}: the mask has shape {tuple(each.mask.shape)}, "
             f"but the weight has shape {tuple(known.shape)}"
         )
-    yield StoredLayer(name, kind, each.mask, each.weight, each.origin, each.key)
+    yield StoredLayer(name, kind, each.mask, each.weight, each.origin, each.key, assumed=True)
 
 
 def _merged(layers: Iterable[StoredLayer]) -> list[StoredLayer]:

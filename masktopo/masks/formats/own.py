@@ -205,5 +205,6 @@ def _layers(file: StoredFile, entries: list[Entry], start: int) -> Iterator[Stor
             entry.name,
             groups=entry.groups,
             aliases=entry.aliases,
+            assumed=entry.assumed,
         )
         start += entry.room

@@ -20,7 +20,7 @@ _WEIGHT_TYPES = {"float32": "F32", "float64": "F64"}
 
 def description(layer: LayerMask, *, weights: bool) -> dict[str, Any]:
     """Describe a layer as the header has it."""
-    return {
+    described = {
         "name": layer.name,
         "shape": layer.shape,
         "kind": layer.kind,
@@ -29,6 +29,8 @@ def description(layer: LayerMask, *, weights: bool) -> dict[str, Any]:
         "origin": layer.origin,
         "weight": layer.weight.dtype.name if weights and layer.weight is not None else None,
     }
+    # Only where it says something: other files stay what they were before there was this entry.
+    return {**described, "assumed": True} if layer.assumed else described
 
 
 def padding(size: int) -> int:
@@ -47,6 +49,7 @@ class Entry:
     aliases: tuple[str, ...]
     origin: str
     weight: str | None
+    assumed: bool
 
     @property
     def size(self) -> int:
@@ -86,9 +89,18 @@ def _entry(layer: dict[str, Any]) -> Entry:
     words = (layer["name"], layer["kind"], layer["origin"], *aliases)
     if not all(type(word) is str for word in words) or type(layer["groups"]) is not int:
         raise ValueError(f"layer {layer['name']!r}")
+    if type(layer.get("assumed", False)) is not bool:
+        raise ValueError(f"layer {layer['name']!r}")
     for word in words:
         word.encode()
     weight = None if layer["weight"] is None else _WEIGHT_TYPES[layer["weight"]]
     return Entry(
-        layer["name"], shape, layer["kind"], layer["groups"], aliases, layer["origin"], weight
+        layer["name"],
+        shape,
+        layer["kind"],
+        layer["groups"],
+        aliases,
+        layer["origin"],
+        weight,
+        layer.get("assumed", False),
     )

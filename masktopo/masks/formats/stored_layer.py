@@ -22,7 +22,7 @@ class StoredLayer:
 
     Parameters
     ----------
-    name, kind, groups, aliases
+    name, kind, groups, aliases, assumed
         As of the `LayerMask` that `read` gives.
     mask : tensor or None
         The explicit mask, where there is one.
@@ -46,6 +46,7 @@ class StoredLayer:
     groups: int = 1
     aliases: tuple[str, ...] = ()
     shard: str | None = None
+    assumed: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -87,6 +88,7 @@ class StoredLayer:
             groups=self.groups,
             aliases=self.aliases,
             origin=origin,
+            assumed=self.assumed,
         )
 
     def summary(self) -> LayerSummary:
