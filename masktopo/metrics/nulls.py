@@ -43,13 +43,15 @@ KEPT_BY_BOTH = frozenset(
 KEPT_BY_DEGREE = frozenset(
     {
         *("left_nodes_connected", "right_nodes_connected", "expansion_ratio"),
-        *("sink_nodes", "source_nodes", "disconnected_nodes"),
         *("pruned_rows", "pruned_rows_fraction", "pruned_columns", "pruned_columns_fraction"),
     }
 )
 KEPT_BY_DEGREE_IF_ROLLED = frozenset(
     {"left_degree_mean", "right_degree_mean", "left_degree_max", "right_degree_max"}
 )
+
+
+KEPT_BY_DEGREE_IN_CHANNEL = frozenset({"sink_nodes", "source_nodes", "disconnected_nodes"})
 
 
 class _Entry(NamedTuple):
@@ -181,18 +183,32 @@ def null_table(
     return table
 
 
-def kept_metrics(against: str, *, encoding: str, n_layers: int) -> frozenset[str]:
+def kept_metrics(against: str, subject: Subject) -> frozenset[str]:
     """Return the metrics that every draw of a null model shares with the network.
 
-    Degrees of the rolled graph say nothing of degrees in ``channel``. Paths of one or two layers
-    are sums of products of degrees.
+    Degrees of the rolled graph say little of degrees in ``channel``: which nodes have edges, and
+    how many weights are at a channel. They say nothing in ``unrolled`` where there is padding,
+    since an edge from there is none. Paths along one or two links are sums of products of the
+    channels' weights.
     """
     if against != "degree":
         return KEPT_BY_BOTH
     kept = KEPT_BY_BOTH | KEPT_BY_DEGREE
-    if encoding == "rolled":
+    if subject.encoding == "rolled":
         kept |= KEPT_BY_DEGREE_IF_ROLLED
-    return kept | {"log10_paths"} if n_layers <= 2 else kept
+    if subject.network_encoding == "channel":
+        kept |= KEPT_BY_DEGREE_IN_CHANNEL
+        if _has_at_most_two_links(subject):
+            kept |= {"log10_paths"}
+    return kept
+
+
+def _has_at_most_two_links(subject: Subject) -> bool:
+    """Whether layers are used at most twice in all, and each with all of its outputs."""
+    if subject.wiring is None:
+        return len(subject.masks) <= 2
+    uses = [link.use for link in subject.wiring.links if link.use is not None]
+    return len(uses) <= 2 and all(use.rows is None for use in uses)
 
 
 def null_findings(table: "pd.DataFrame", layers: Sequence[str]) -> Findings:
@@ -282,8 +298,7 @@ def _why_fixed(entry: _Entry, model: NullModel, subject: Subject) -> str:
     """Say why the null model cannot vary this number; empty where it can."""
     if len(model.fixed) == len(subject.masks):
         return "no layer can change"
-    kept = kept_metrics(model.against, encoding=subject.encoding, n_layers=len(subject.masks))
-    if entry.metric in kept:
+    if entry.metric in kept_metrics(model.against, subject):
         return f"kept by {model.against}"
     if entry.layer is not None and FAMILIES[entry.family].layerwise:
         return model.fixed.get(entry.layer, "")

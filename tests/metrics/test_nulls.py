@@ -1,14 +1,18 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2
+from torch import nn
 
 from masktopo import LayerMask, MaskSet, analyze
 from masktopo.errors import ArgumentError
 from masktopo.graphs.bipartite import bipartite, left_size, output_by_input, weight_shaped
+from masktopo.masks.model import masks_of_module
 from masktopo.metrics import null_masks
+from masktopo.metrics.family import Subject
 from masktopo.metrics.null_masks import null_model
 from masktopo.metrics.null_statistics import null_statistics
 from masktopo.metrics.nulls import kept_metrics, null_findings, null_scores
@@ -41,6 +45,35 @@ def network(seed=0, weighted=True):
         weight = rng.standard_normal(shape).astype(np.float32) if weighted else None
         layers.append(LayerMask(name, rng.random(shape) < 0.3, weight))
     return MaskSet(layers)
+
+
+def padded_chain():
+    """Two convolutions, in the second of which the kernel's rim meets padding; then a third."""
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(2, 6, 3, padding=1), nn.Conv2d(6, 6, 3, padding=1), nn.Conv2d(6, 3, 3)]
+    return nn.Sequential(*layers), torch.zeros(1, 2, 4, 4)
+
+
+class Twice(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.again = nn.Conv2d(4, 6, 3, padding=1), nn.Conv2d(6, 6, 3, padding=1)
+
+    def forward(self, x):
+        return self.again(self.again(self.first(x)))
+
+
+def layer_used_twice():
+    torch.manual_seed(0)
+    return Twice(), torch.zeros(1, 4, 4, 4)
+
+
+def thinned(model):
+    rng = np.random.default_rng(3)
+    masks = masks_of_module(model)
+    return masks.with_masks(
+        {name: rng.random(layer.shape) < 0.08 for name, layer in masks.items()}, origin="thinned"
+    )
 
 
 def group_counts(layer):
@@ -294,7 +327,7 @@ def test_degrees_of_the_channel_graph_are_not_kept():
     row = table[table["metric"] == "left_degree_mean"].iloc[0]
     assert not row["fixed"]
     assert row["sd"] > 0
-    assert "left_degree_mean" in kept_metrics("degree", encoding="rolled", n_layers=1)
+    assert "left_degree_mean" in kept_metrics("degree", Subject(MaskSet([layer])))
 
 
 def test_paths_of_two_layers_are_kept_by_degree():
@@ -303,6 +336,26 @@ def test_paths_of_two_layers_are_kept_by_degree():
     assert rows.loc["log10_paths", "fixed"]
     assert rows.loc["log10_paths", "sd"] == 0
     assert not rows.loc["effective_nodes", "fixed"]
+
+
+@pytest.mark.parametrize("encoding", ["channel", "unrolled"])
+@pytest.mark.parametrize("build", [padded_chain, layer_used_twice])
+def test_what_the_network_keeps_does_not_vary(build, encoding):
+    model, example = build()
+    report_of = {"model": model, "example_input": example, "encoding": encoding}
+    options = {"metrics": ["paths", "connectivity"], "against": "degree", "draws": 12}
+    found = analyze(thinned(model), **report_of, **options).network
+    masks = thinned(model)
+    draws = [null_model(masks, "degree").draw(0, index).masks for index in range(12)]
+    plain = [analyze(draw, **report_of, metrics=options["metrics"]).network for draw in draws]
+    names = ("log10_paths", "sink_nodes", "source_nodes", "disconnected_nodes")
+    varied = {name for name in names if len({round(each[name], 9) for each in plain}) > 1}
+    assert varied
+    # Kept metrics have no score, so that those that vary must have one.
+    assert varied <= {name for name in names if f"{name}_z" in found}
+    if encoding == "channel":
+        assert varied == {"log10_paths"}
+        assert "sink_nodes_z" not in found
 
 
 def test_a_fixed_layer_is_marked_but_its_paths_may_vary():
