@@ -204,7 +204,8 @@ def fill_channel(
                 if mask[row, place] != 0:
                     count += 1
                     if weighted:
-                        value = abs(float(weight[row, place]))
+                        # Not `float`, which keeps single precision here: squares leave its range.
+                        value = abs(np.float64(weight[row, place]))
                         total += value
                         square += value * value
             if count > 0:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from masktopo.graphs.multipartite import EdgeBlock, MultipartiteGraph
 from masktopo.graphs.simple import SimpleGraph
 from masktopo.kernels import symmetric
 from masktopo.metrics.top_eigenvalues import run_together, search
+from masktopo.metrics.workspace import SINGLE_EXPONENT
 
 __all__ = ["GraphSpectrum", "graph_spectrum", "product_of_blocks", "product_of_graph"]
 
@@ -68,7 +69,23 @@ def graph_spectrum(product: Product, n: int, *, tolerance: float = 1e-6) -> Grap
     """
     if n == 0:
         return GraphSpectrum(math.nan, math.nan, 0.0)
-    (strengths,), scratch = product(np.ones(n)), np.empty(n)
+    (strengths,) = product(np.ones(n))
+    exponent = math.frexp(float(strengths.max()))[1]
+    if abs(exponent) <= SINGLE_EXPONENT:
+        return _spectrum(product, strengths, tolerance)
+
+    # Norms would leave the range of numbers; scaling by a power of two is exact.
+    def scaled(*vectors: Floats) -> Sequence[Floats]:
+        return [np.ldexp(found, -exponent) for found in product(*vectors)]
+
+    found = _spectrum(scaled, np.ldexp(strengths, -exponent), tolerance)
+    gap, radius = np.ldexp([found.spectral_gap, found.laplacian_radius], exponent).tolist()
+    return replace(found, spectral_gap=gap, laplacian_radius=radius)
+
+
+def _spectrum(product: Product, strengths: Floats, tolerance: float) -> GraphSpectrum:
+    """Find the eigenvalues, given the products with ones."""
+    n, scratch = strengths.size, np.empty(strengths.size)
     searches = [search(n, 1, tolerance=tolerance)]
     if n > 1:
         searches.append(search(n, 2, tolerance=tolerance))

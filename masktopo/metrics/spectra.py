@@ -1,7 +1,7 @@
 """Singular values of layers and of their left-regular subgraphs, on one or several threads."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import SimpleQueue
 from typing import TypeVar
 
@@ -16,7 +16,7 @@ from masktopo.masks.layer import LayerMask
 from masktopo.metrics.conventions import Convention
 from masktopo.metrics.dense_layers import is_hardly_sparse, solve_dense_layer
 from masktopo.metrics.library import prove, solve_by_library
-from masktopo.metrics.workspace import Buffers, edge_values
+from masktopo.metrics.workspace import Buffers, edge_values, in_range
 
 __all__ = ["DegreeClasses", "LayerSpectrum", "degree_classes", "from_layers", "layer_spectra"]
 
@@ -171,11 +171,19 @@ def _solver(
     def solve(graph: BipartiteGraph) -> LayerSpectrum:
         buffers = spare.get()
         try:
-            return _solve_layer(graph, convention, certify, buffers)
+            scaled, exponent = in_range(graph)
+            found = _solve_layer(scaled, convention, certify, buffers)
+            return _scaled_back(found, graph, exponent) if exponent else found
         finally:
             spare.put(buffers)
 
     return solve
+
+
+def _scaled_back(found: LayerSpectrum, graph: BipartiteGraph, exponent: int) -> LayerSpectrum:
+    """Turn the spectrum of what `in_range` gave into that of the graph itself."""
+    assert found.weighted is not None
+    return replace(found, graph=graph, weighted=np.ldexp(found.weighted, [exponent, exponent, 0]))
 
 
 def _solve_layer(

@@ -97,8 +97,14 @@ class Coordinates:
             )
         finite = np.where(np.isfinite(self.values), self.values, 0.0)
         origin = np.where(np.isfinite(reference), reference, 0.0)
-        distance = np.linalg.norm(finite - origin, axis=1)
-        return np.where(self.weighted, distance, np.nan)
+        return np.where(self.weighted, _lengths(finite - origin), np.nan)
+
+
+def _lengths(rows: Array) -> Array:
+    """Return the norm of every row; scaled exactly, so that no square leaves the range."""
+    exponents = np.frexp(np.abs(rows).max(axis=1, initial=0.0))[1]
+    norms = np.linalg.norm(np.ldexp(rows, -exponents[:, None]), axis=1)
+    return np.asarray(np.ldexp(norms, exponents), np.float64)
 
 
 def coordinates(

@@ -1,5 +1,7 @@
 """Scratch memory of the spectral kernels, kept from one layer to the next."""
 
+import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,15 +10,32 @@ from numpy.typing import NDArray
 from masktopo.graphs.bipartite import BipartiteGraph
 from masktopo.kernels.workspace import IN_PLACE, MAX_STEPS, SMALL, Workspace
 
-__all__ = ["GRAM_SIDE", "Buffers", "edge_values"]
+__all__ = ["GRAM_SIDE", "SINGLE_EXPONENT", "Buffers", "edge_values", "in_range"]
 
 GRAM_SIDE = 1024
 """Longest shorter side for which a Gram matrix (8 MB here) may be formed."""
+
+SINGLE_EXPONENT = 149
+"""Largest absolute exponent of a number in single precision."""
 
 
 def edge_values(graph: BipartiteGraph) -> NDArray[np.floating]:
     """Return the weights as kernels take them: empty where they are unknown."""
     return np.empty(0, np.float32) if graph.weights is None else graph.weights
+
+
+def in_range(graph: BipartiteGraph) -> tuple[BipartiteGraph, int]:
+    """Return the graph with weights whose fourth powers are in range, and the exponent taken out.
+
+    The largest weight becomes one between 1/2 and 1 unless it is in the range of single precision.
+    Division by a power of two is exact. The dense layer is left out: its weights at pruned places
+    may be of any size.
+    """
+    largest = 0.0 if graph.weights is None else float(graph.weights.max(initial=0.0))
+    exponent = math.frexp(largest)[1]
+    if graph.weights is None or abs(exponent) <= SINGLE_EXPONENT:
+        return graph, 0
+    return replace(graph, weights=np.ldexp(graph.weights, -exponent), dense=None), exponent
 
 
 class Buffers:
