@@ -59,8 +59,8 @@ def analyze(
     source : path, state dict, dict of masks, torch.nn.Module or MaskSet
         Anything that `load_masks` takes. Files are never allowed to run code.
     metrics : str or iterable of str
-        Families (``"density"``, ``"spectral"``, ``"paths"``, ``"expansion"``, ``"degrees"``,
-        ``"patterns"``), single metrics, or ``"all"``. Densities always come along.
+        Families (``"density"``, ``"spectral"``, ``"paths"``, ``"connectivity"``, ``"expansion"``,
+        ``"degrees"``, ``"patterns"``), single metrics, or ``"all"``. Densities always come along.
     encoding : {"rolled", "channel", "unrolled"}
         Layer metrics use ``channel`` when asked, else ``rolled``; end-to-end metrics use
         ``unrolled`` when asked, else ``channel``. ``unrolled`` needs a model or a wiring.
@@ -93,7 +93,7 @@ def analyze(
         Prove that singular values are the two largest, multiplicity included, by dense linear
         algebra; slow for layers whose shorter side has thousands of nodes.
     threads : int
-        Threads that share the layers, or the draws; linear algebra takes no more either. The
+        Threads that share the layers, or the draws; linear algebra takes one of its own. The
         numbers do not depend on it.
     partial : path, optional
         A file for what is found of each layer, as it is found. An analysis that was stopped goes
@@ -162,7 +162,8 @@ def analyze(
         "against": "no null model",
     }
     path = None if partial is None else Path(partial)
-    with limited_blas(threads):
+    # The sums of BLAS depend on the number of its threads; the layers are shared among ours.
+    with limited_blas(1):
         found = _findings(subject, families, settings, path, progress)
         if against is not None:
             table = null_table(subject, families, against=against, n=draws, rng=rng)

@@ -310,3 +310,76 @@ def test_reference_without_weights_leaves_only_the_distance_unknown():
         assert report.network[name] == plain.network[name]
     bare = masktopo.analyze(masks.with_weights(None), metrics="spectral", reference=masks)
     assert math.isnan(bare.network["weighted_spectral_gap"])
+
+
+def scaled_network(scale, dtype):
+    rng = np.random.default_rng(0)
+    return MaskSet(
+        LayerMask(
+            name, rng.random((30, 30)) < 0.3, (rng.normal(size=(30, 30)) * scale).astype(dtype)
+        )
+        for name in "abc"
+    )
+
+
+@pytest.mark.parametrize("scale", [1e19, 1e-25])
+def test_squares_of_single_precision_weights_stay_in_range(scale):
+    single, double = (
+        masktopo.analyze(scaled_network(scale, dtype), metrics="paths", encoding="channel").network
+        for dtype in (np.float32, np.float64)
+    )
+    for name in ("log10_path_norm_l1", "log10_path_norm_l2", "log10_path_kernel_trace"):
+        assert single[name] == pytest.approx(double[name], abs=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e77, 1e200, 1e300, 1e-100, 1e-200, 1e-300])
+@pytest.mark.parametrize("certify", [False, True])
+def test_gaps_scale_with_the_weights(scale, certify):
+    options = {"metrics": ["spectral", "connectivity"], "certify": certify}
+    plain = masktopo.analyze(scaled_network(1, np.float64), **options)
+    found = masktopo.analyze(scaled_network(scale, np.float64), **options)
+    for name in ("weighted_spectral_gap", "imsg"):
+        np.testing.assert_allclose(found.layers[name] / scale, plain.layers[name], rtol=1e-9)
+        assert found.network[name] / scale == pytest.approx(plain.network[name], rel=1e-9)
+    for name in ("spectral_gap", "laplacian_radius"):
+        assert found.network[name] / scale == pytest.approx(plain.network[name], rel=1e-5)
+    assert found.layers["mu_hat"].tolist() == plain.layers["mu_hat"].tolist()
+    assert (found.layers["spectral_residual"] < 1e-7).all()
+
+
+def test_threads_change_no_bit_of_what_linear_algebra_finds():
+    """By sizes at which BLAS would share a sum among its threads."""
+    rng = np.random.default_rng(0)
+    layers = [
+        LayerMask(name, rng.random(shape) < 0.1, rng.standard_normal(shape), kind)
+        for name, shape, kind in (
+            ("a", (16, 3, 3, 3), "conv2d"),
+            ("b", (24, 16, 3, 3), "conv2d"),
+            ("c", (900, 24 * 64), "linear"),
+        )
+    ]
+    model = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 16, 3, padding=1),
+        torch.nn.Conv2d(16, 24, 3, padding=1),
+        torch.nn.Flatten(),
+        torch.nn.Linear(24 * 64, 900),
+    )
+    wiring = masktopo.trace(model, torch.zeros(1, 3, 8, 8))
+    masks = MaskSet(
+        LayerMask(name, layer.mask, layer.weight, layer.kind)
+        for name, layer in zip(wiring.layer_names, layers, strict=True)
+    )
+    reports = [
+        masktopo.analyze(
+            masks,
+            wiring=wiring,
+            encoding="unrolled",
+            metrics=["spectral", "edge_expansion_lower", "conductance_lower", "paths"],
+            certify=True,
+            threads=threads,
+        )
+        for threads in (1, 2, 3, 4)
+    ]
+    for report in reports[1:]:
+        pd.testing.assert_frame_equal(report.layers, reports[0].layers, check_exact=True)
+        pd.testing.assert_series_equal(report.network, reports[0].network, check_exact=True)
