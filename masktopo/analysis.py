@@ -14,7 +14,7 @@ from masktopo.errors import MaskError
 from masktopo.graphs.build import find_wiring
 from masktopo.graphs.fitting import completed
 from masktopo.graphs.wiring import Wiring
-from masktopo.layerwise import PartialFile, measure_in_turn, weights_digest
+from masktopo.layerwise import PartialFile, layers_digests, measure_in_turn
 from masktopo.masks.load import load_masks
 from masktopo.masks.maskset import MaskSet
 from masktopo.metrics.conventions import CONVENTIONS
@@ -248,13 +248,20 @@ def _findings(
 def _further_identity(subject: Subject, families: Wanted) -> dict[str, str]:
     """Return what beside its settings makes an analysis the same analysis."""
     reference = subject.reference
+    weights, kinds = layers_digests(subject.masks)
+    reference_weights = reference_kinds = "none"
+    if reference is not None:
+        reference_weights, reference_kinds = layers_digests(reference)
+    # Of the wiring, single layers take their kinds and groups, and nothing else.
     return {
         "masktopo": __version__,
         "metrics": ", ".join(family.name for family, _ in families),
         "certify": str(subject.certify),
         "reference": "origin" if reference is None else reference.digest,
-        "reference_weights": "none" if reference is None else weights_digest(reference),
-        "weights_digest": weights_digest(subject.masks),
+        "reference_weights": reference_weights,
+        "reference_kinds": reference_kinds,
+        "weights_digest": weights,
+        "kinds_and_groups": kinds,
     }
 
 

@@ -17,7 +17,7 @@ from masktopo.errors import RunError
 from masktopo.masks.maskset import MaskSet, check_same_layers
 from masktopo.metrics.family import Family, Findings, Subject
 
-__all__ = ["PartialFile", "measure_in_turn", "weights_digest"]
+__all__ = ["PartialFile", "layers_digests", "measure_in_turn"]
 
 Record = Mapping[str, Any]
 """What was found of one layer: by family, the values of its columns and its remarks."""
@@ -97,17 +97,18 @@ def measure_in_turn(
     return {family.name: _joined(ordered, family) for family in families}
 
 
-def weights_digest(masks: MaskSet) -> str:
-    """Return the SHA-256 over the weights (hex), which the digest of masks leaves out.
+def layers_digests(masks: MaskSet) -> tuple[str, str]:
+    """Return SHA-256 (hex) over the weights, and over kinds and groups: the masks' lacks both.
 
     One layer at a time is in memory. A reading of all: half a minute for 8 GB.
     """
-    total = hashlib.sha256()
+    weights, kinds = hashlib.sha256(), hashlib.sha256()
     for name, layer in masks.items():
-        total.update(f"{name}\0".encode())
+        weights.update(f"{name}\0".encode())
+        kinds.update(f"{name}\0{layer.kind}\0{layer.groups}\0{layer.assumed}\0".encode())
         if layer.weight is not None:
-            total.update(np.ascontiguousarray(layer.weight).data)
-    return total.hexdigest()
+            weights.update(np.ascontiguousarray(layer.weight).data)
+    return weights.hexdigest(), kinds.hexdigest()
 
 
 def _part(subject: Subject, names: Sequence[str]) -> Subject:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -213,3 +214,18 @@ def test_other_weights_of_the_reference_are_another_analysis(tmp_path):
     masktopo.analyze(masks, **options, reference=reference)
     with pytest.raises(RunError, match="reference_weights"):
         masktopo.analyze(masks, **options, reference=reference.with_weights(doubled(reference)))
+
+
+def test_other_groups_are_another_analysis(tmp_path):
+    masks, options = network(), {"metrics": "degrees", "partial": tmp_path / "report.partial"}
+    masktopo.analyze(masks, **options)
+    grouped = [
+        replace(layer, groups=2) if layer.kind == "conv2d" else layer for layer in masks.values()
+    ]
+    with pytest.raises(RunError, match=r"kinds_and_groups: '.*' there, '.*' here"):
+        masktopo.analyze(MaskSet(grouped), **options)
+    options["partial"] = tmp_path / "other.partial"
+    masktopo.analyze(masks, **options, reference=masks)
+    guessed = MaskSet(replace(layer, assumed=True) for layer in masks.values())
+    with pytest.raises(RunError, match=r"another analysis: reference_kinds: '.*' there, '.*' here"):
+        masktopo.analyze(masks, **options, reference=guessed)
