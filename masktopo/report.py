@@ -1,5 +1,6 @@
 """The report of one analysis: two tables, what they rest on, and ways to keep them."""
 
+import csv
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -54,11 +55,33 @@ class TopologyReport:
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Write the layers' table, preceded by comment lines (``#``) with the settings.
 
-        ``pandas.read_csv(path, comment="#", index_col="layer")`` reads it back.
+        Texts are in quotes and numbers are not, whatever is in a layer's name or origin. To read
+        it back, pandas has to be told that names are texts, and that only in columns of numbers
+        nothing means nan.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import masktopo
+        >>> layers = [masktopo.LayerMask(name, np.eye(4, dtype=bool)) for name in ("#1", "2", "NA")]
+        >>> report = masktopo.analyze(masktopo.MaskSet(layers), metrics="spectral")
+        >>> path = os.path.join(tempfile.mkdtemp(), "layers.csv")
+        >>> report.to_csv(path)
+        >>> table = pd.read_csv(
+        ...     path,
+        ...     comment="#",
+        ...     index_col="layer",
+        ...     dtype={"layer": str},
+        ...     keep_default_na=False,
+        ...     na_values={name: [""] for name in report.layers.select_dtypes("number")},
+        ... )
+        >>> table.index.tolist(), table["mu_hat"].tolist(), table["imdb"].tolist()
+        (['#1', '2', 'NA'], [1.0, 1.0, 1.0], [nan, nan, nan])
         """
         head = [f"# masktopo {__version__}"]
         head += [f"# {name}: {' '.join(value.split())}" for name, value in self.settings.items()]
-        text = "\n".join(head) + "\n" + self.layers.to_csv(lineterminator="\n")
+        table = self.layers.to_csv(lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+        text = "\n".join(head) + "\n" + table
         with atomic_write(path) as file:
             file.write(text.encode())
 

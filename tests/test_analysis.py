@@ -383,3 +383,30 @@ def test_threads_change_no_bit_of_what_linear_algebra_finds():
     for report in reports[1:]:
         pd.testing.assert_frame_equal(report.layers, reports[0].layers, check_exact=True)
         pd.testing.assert_series_equal(report.network, reports[0].network, check_exact=True)
+
+
+def test_names_and_origins_of_any_kind_come_back_from_csv(tmp_path):
+    names = ["#1", "1", "NA", "a#b", 'q"x,y', "a\rb", "c\nd", " ", ""]
+    layers = [LayerMask(name, np.eye(4, dtype=bool), origin=f"from {name}") for name in names]
+    report = masktopo.analyze(MaskSet(layers), metrics=["spectral", "patterns"])
+    report.to_csv(tmp_path / "layers.csv")
+    numbers = report.layers.select_dtypes("number")
+    back = pd.read_csv(
+        tmp_path / "layers.csv",
+        comment="#",
+        index_col="layer",
+        dtype={"layer": str},
+        keep_default_na=False,
+        na_values={name: [""] for name in numbers},
+    )
+    assert back.index.tolist() == names
+    assert back["origin"].tolist() == report.layers["origin"].tolist()
+    assert back["nm_pattern"].tolist() == report.layers["nm_pattern"].tolist()
+    pd.testing.assert_frame_equal(back[list(numbers)], numbers, check_dtype=False, rtol=1e-15)
+
+
+def test_dollars_in_names_are_no_formulas(tmp_path):
+    layer = LayerMask(r"$\notacommand$ a$_{b$", np.ones((4, 4), dtype=bool))
+    report = masktopo.analyze(MaskSet([layer]))
+    report.to_html(tmp_path / "report.html")
+    report.plot().figure.savefig(tmp_path / "plot.png")
