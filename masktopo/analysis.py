@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from masktopo import __version__
 from masktopo._check import check_choice, check_count
 from masktopo._progress import shows_progress
-from masktopo._random import Rng
+from masktopo._random import Rng, root_seed
 from masktopo._threads import limited_blas
-from masktopo.errors import MaskError
+from masktopo.errors import ArgumentError, MaskError, MasktopoError, RunError
 from masktopo.graphs.build import find_wiring
 from masktopo.graphs.fitting import completed
 from masktopo.graphs.wiring import Wiring
@@ -133,6 +133,9 @@ def analyze(
     check_choice("encoding", encoding, ENCODINGS)
     check_choice("convention", convention, CONVENTIONS)
     check_count("threads", threads)
+    check_count("draws", draws)
+    if wiring is not None and not isinstance(wiring, Wiring):
+        raise ArgumentError(f"wiring={wiring!r} is no Wiring; masktopo.load_wiring reads files")
     if against is not None:
         check_choice("against", against, NULL_MODELS)
     families = requested(metrics)
@@ -172,20 +175,28 @@ def analyze(
     return make_report(list(masks), found, settings)
 
 
-def analyze_many(sources: Iterable[Any], **options: Any) -> "pd.DataFrame":
+def analyze_many(sources: Iterable[Any], *, n_jobs: int = 1, **options: Any) -> "pd.DataFrame":
     """Analyze many masks into one tidy table.
 
     Parameters
     ----------
     sources : iterable
         Each is anything that `load_masks` takes.
+    n_jobs : int
+        Processes that share the networks. The table does not depend on it.
     **options
         As for `analyze`, the same for all.
 
     Returns
     -------
     DataFrame
-        One row a network: `source`, `digest` and the entries of ``report.network``.
+        One row a network, in the order of `sources`: `source`, `digest` and the entries of
+        ``report.network``.
+
+    Raises
+    ------
+    MasktopoError
+        As for `analyze`, naming the file; `RunError` if a process was killed.
 
     Examples
     --------
@@ -197,18 +208,32 @@ def analyze_many(sources: Iterable[Any], **options: Any) -> "pd.DataFrame":
     [115.0, 302.0]
     """
     import pandas as pd
+    from joblib import Parallel, delayed
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-    rows = []
-    for source in sources:
-        report = analyze(source, **options)
-        rows.append(
-            {
-                "source": report.settings["source"],
-                "digest": report.settings["digest"],
-                **report.network.to_dict(),
-            }
-        )
+    check_count("n_jobs", n_jobs)
+    # A generator is asked for its seeds here, since in each process there would be a copy of it.
+    tasks = ((source, {**options, "rng": root_seed(options.get("rng", 0))}) for source in sources)
+    try:
+        rows = Parallel(n_jobs=n_jobs)(delayed(_row)(*task) for task in tasks)
+    except TerminatedWorkerError as error:
+        raise RunError(
+            f"a worker process was killed, perhaps for want of memory: {error}"
+        ) from error
     return pd.DataFrame(rows)
+
+
+def _row(source: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """Analyze one of many networks; an error names its file."""
+    try:
+        report = analyze(source, **options)
+    except MasktopoError as error:
+        if not isinstance(source, str | PathLike) or str(source) in str(error):
+            raise
+        raise type(error)(f"{source}: {error}") from error
+    settings = report.settings
+    network = report.network.to_dict()
+    return {"source": settings["source"], "digest": settings["digest"], **network}
 
 
 def _with_weights(masks: MaskSet, weights: Any) -> tuple[MaskSet, str]:

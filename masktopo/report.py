@@ -3,15 +3,18 @@
 import csv
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from masktopo import __version__
 from masktopo._files import atomic_write
+from masktopo.errors import ArgumentError
 from masktopo.metrics.family import Findings
 
 if TYPE_CHECKING:
@@ -82,7 +85,7 @@ class TopologyReport:
         head += [f"# {name}: {' '.join(value.split())}" for name, value in self.settings.items()]
         table = self.layers.to_csv(lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
         text = "\n".join(head) + "\n" + table
-        with atomic_write(path) as file:
+        with _written(path) as file:
             file.write(text.encode())
 
     def to_dict(self) -> dict[str, Any]:
@@ -101,19 +104,19 @@ class TopologyReport:
     def to_json(self, path: str | os.PathLike[str]) -> None:
         """Write everything as one JSON object (strict JSON: nan is null, -inf is ``"-inf"``)."""
         text = json.dumps(self.to_dict(), indent=1, allow_nan=False, ensure_ascii=False)
-        with atomic_write(path) as file:
+        with _written(path) as file:
             file.write(text.encode())
 
     def to_parquet(self, path: str | os.PathLike[str]) -> None:
         """Write the layers' table as Parquet. Needs the extra ``masktopo[parquet]``."""
-        with atomic_write(path) as file:
+        with _written(path) as file:
             self.layers.to_parquet(file)
 
     def to_html(self, path: str | os.PathLike[str]) -> None:
         """Write one page that needs nothing else: tables, pictures and notes."""
         from masktopo.page import render_page
 
-        with atomic_write(path) as file:
+        with _written(path) as file:
             file.write(render_page(self).encode())
 
     def plot(self, *, ax: "Axes | None" = None) -> "Axes":
@@ -136,6 +139,15 @@ class TopologyReport:
         from masktopo.pictures import plot_coordinates
 
         return plot_coordinates(self.layers, ax=ax)
+
+
+@contextmanager
+def _written(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """Open a file as `atomic_write` does, unless a folder is there."""
+    if Path(path).is_dir():
+        raise ArgumentError(f"{path} is a folder; expected the name of a file")
+    with atomic_write(path) as file:
+        yield file
 
 
 def make_report(

@@ -410,3 +410,47 @@ def test_dollars_in_names_are_no_formulas(tmp_path):
     report = masktopo.analyze(MaskSet([layer]))
     report.to_html(tmp_path / "report.html")
     report.plot().figure.savefig(tmp_path / "plot.png")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"wiring": "w.json"}, r"wiring='w.json' is no Wiring; masktopo.load_wiring reads files"),
+        ({"metrics": None}, "metrics must be a name or several, not None"),
+        ({"metrics": 5}, "metrics must be a name or several, not 5"),
+        ({"metrics": [["mu_0"]]}, r"metrics=\['mu_0'\] is not one of"),
+        ({"draws": 0, "against": "shuffle"}, "draws must be at least 1, not 0"),
+    ],
+)
+def test_arguments_of_a_wrong_kind_are_named(options, words):
+    with pytest.raises(ArgumentError, match=words):
+        masktopo.analyze(small_network(), **options)
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "html", "parquet"])
+def test_a_report_is_not_written_over_a_folder(tmp_path, kind):
+    report = masktopo.analyze(small_network(), metrics="density")
+    with pytest.raises(ArgumentError, match=f"^{tmp_path} is a folder"):
+        getattr(report, f"to_{kind}")(tmp_path)
+
+
+def test_processes_do_not_change_the_table():
+    sets = [small_network(seed) for seed in range(3)]
+    options = {"metrics": "degrees", "against": "shuffle", "draws": 10}
+    one, two = (
+        masktopo.analyze_many(sets, n_jobs=n_jobs, rng=np.random.default_rng(5), **options)
+        for n_jobs in (1, 2)
+    )
+    pd.testing.assert_frame_equal(one, two, check_exact=True)
+    assert one["digest"].tolist() == [masks.digest for masks in sets]
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_an_error_among_many_names_its_file(tmp_path, n_jobs):
+    good, bad = tmp_path / "good.masks", tmp_path / "bad.masks"
+    small_network().save(good)
+    MaskSet([LayerMask("a", np.eye(3, dtype=bool))]).save(bad)
+    with pytest.raises(MaskError, match=f"{bad}: .*not of one network"):
+        masktopo.analyze_many(
+            [good, bad], n_jobs=n_jobs, metrics="spectral", reference=small_network()
+        )

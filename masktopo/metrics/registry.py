@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from masktopo._check import check_choice
+from masktopo.errors import ArgumentError
 from masktopo.metrics.connectivity_family import CONNECTIVITY
 from masktopo.metrics.expansion import EXPANSION
 from masktopo.metrics.family import Family
@@ -33,12 +34,15 @@ def requested(metrics: str | Iterable[str]) -> list[tuple[Family, frozenset[str]
     ArgumentError
         If a name is neither; the message lists all.
     """
-    names = {metrics} if isinstance(metrics, str) else set(metrics)
+    if not isinstance(metrics, Iterable):
+        raise ArgumentError(f"metrics must be a name or several, not {metrics!r}")
+    asked = [metrics] if isinstance(metrics, str) else list(metrics)
     known = {"all", *FAMILIES}
     for family in FAMILIES.values():
         known.update(family.layer_metrics, family.network_metrics)
-    for name in names:
+    for name in asked:
         check_choice("metrics", name, sorted(known))
+    names = set(asked)
     chosen = []
     for family in FAMILIES.values():
         every = frozenset(family.layer_metrics + family.network_metrics)
