@@ -1,6 +1,6 @@
 """Two masks of one network, side by side."""
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any
 
 from masktopo._check import check_choice, check_count
@@ -9,7 +9,7 @@ from masktopo.masks.load import load_masks
 from masktopo.masks.maskset import MaskSet
 from masktopo.metrics.conventions import CONVENTIONS
 from masktopo.metrics.roles import as_known_to_either
-from masktopo.metrics.similarity import coordinate_distance, layer_similarity
+from masktopo.metrics.similarity import LayerSimilarity, coordinate_distance, layer_similarity
 from masktopo.metrics.spectral import COORDINATES, coordinates
 
 if TYPE_CHECKING:
@@ -80,13 +80,18 @@ def compare(
         for masks in (first, second)
     ]
     table = pd.DataFrame(
-        [_row(first, second, name) for name in first], index=pd.Index(list(first), name="layer")
+        [_row(first, second, name) for name in first],
+        index=pd.Index(list(first), name="layer"),
+        columns=[*COUNTS, *(field.name for field in fields(LayerSimilarity))],
     )
     for index, name in enumerate(COORDINATES):
         for side, found in zip("ab", sides, strict=True):
             table[f"{name}_{side}"] = found.values[:, index]
     table["coordinate_distance"] = coordinate_distance(*sides)
     return table
+
+
+COUNTS = ("size", "nnz_a", "nnz_b", "density_a", "density_b")
 
 
 def _row(first: MaskSet, second: MaskSet, name: str) -> dict[str, Any]:

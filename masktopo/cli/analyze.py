@@ -91,7 +91,7 @@ def _analyzed(
     try:
         return analyze(
             masks,
-            metrics=arguments.metrics.split(","),
+            metrics=[name for part in arguments.metrics.split(",") if (name := part.strip())],
             encoding=arguments.encoding,
             wiring=wiring,
             convention=arguments.convention,

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from masktopo.cli.outputs import check_file, writing
+from masktopo.errors import ArgumentError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +41,8 @@ def run(arguments: argparse.Namespace) -> None:
     from masktopo.comparison import compare
 
     if arguments.out is not None:
+        if arguments.out.suffix != ".csv":
+            raise ArgumentError(f"{arguments.out}: the ending must be .csv")
         check_file(arguments.out)
     table = compare(
         arguments.first,

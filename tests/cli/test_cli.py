@@ -226,3 +226,11 @@ def test_demo_writes_everything(tmp_path, monkeypatch, capsys):
     assert "Spearman with accuracy" in printed
     rows = np.genfromtxt(out / "results.csv", delimiter=",", names=True, dtype=None, encoding=None)
     assert len(rows) == 8
+
+
+def test_blanks_and_empty_parts_of_metrics_are_nothing(checkpoint, tmp_path):
+    out = tmp_path / "report.csv"
+    assert main(["analyze", str(checkpoint), "--metrics", " mu_0, degrees,,", "-o", str(out)]) == 0
+    table = pd.read_csv(out, comment="#", index_col="layer")
+    assert {"mu_0", "left_nodes"} <= set(table.columns)
+    assert "mu_hat" not in table

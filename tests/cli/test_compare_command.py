@@ -7,7 +7,7 @@ import pytest
 from masktopo import LayerMask, MaskSet
 from masktopo.cli import compare as command
 from masktopo.comparison import compare
-from masktopo.errors import MaskError
+from masktopo.errors import ArgumentError, MaskError
 
 
 @pytest.fixture
@@ -73,3 +73,14 @@ def test_groups_are_those_of_the_side_that_knows_them(tmp_path):
     other = nn.Sequential(nn.Conv2d(2, 16, 3), nn.ConvTranspose2d(16, 12, 3))
     with pytest.raises(MaskError, match=r"other kinds or groups in 0 \(conv2d, groups 4 and"):
         compare(net, other)
+
+
+def test_other_endings_are_refused_before_the_work(files, tmp_path):
+    with pytest.raises(ArgumentError, match=r"table.xlsx: the ending must be .csv"):
+        run("no such file", files[1], "-o", str(tmp_path / "table.xlsx"))
+
+
+def test_sets_without_layers_have_all_columns(files):
+    found = compare(MaskSet([]), MaskSet([]))
+    assert list(found.columns) == list(compare(*files).columns)
+    assert "0 and 0 of 0 weights" in command.describe(found)
