@@ -231,9 +231,11 @@ def _row(source: Any, options: dict[str, Any]) -> dict[str, Any]:
         if not isinstance(source, str | PathLike) or str(source) in str(error):
             raise
         raise type(error)(f"{source}: {error}") from error
-    settings = report.settings
-    network = report.network.to_dict()
-    return {"source": settings["source"], "digest": settings["digest"], **network}
+    return {
+        "source": report.settings["source"],
+        "digest": report.settings["digest"],
+        **{str(name): value for name, value in report.network.items()},
+    }
 
 
 def _with_weights(masks: MaskSet, weights: Any) -> tuple[MaskSet, str]:

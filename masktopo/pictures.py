@@ -100,9 +100,9 @@ def _layer_axis(layers: pd.DataFrame, ax: "Axes | None") -> "Axes":
     # An axis holds some 60 letters, and its places are equally far apart.
     widest = max(((len(left) + len(right)) / 2 for left, right in pairwise(names)), default=0)
     crowded = widest * len(names) > 60
-    turned = {"rotation": 60, "ha": "right"} if crowded else {"rotation": 0, "ha": "center"}
+    turn, side = (60, "right") if crowded else (0, "center")
     # A name may hold dollars, between which matplotlib would look for a formula.
-    ax.set_xticklabels(names, parse_math=False, **turned)
+    ax.set_xticklabels(names, rotation=turn, ha=side, parse_math=False)
     ax.set_xlim(-0.6, max(len(layers), 1) - 0.4)
     ax.set_xlabel("layer, from input to output")
     ax.spines[["top", "right"]].set_visible(False)

@@ -15,7 +15,7 @@ from masktopo.errors import CheckpointError
 from masktopo.masks.formats.own import MAGIC
 from masktopo.masks.layer import KINDS
 
-FIELDS = ("name", "shape", "kind", "groups", "aliases", "origin")
+FIELDS = ("name", "shape", "kind", "groups", "aliases", "origin", "assumed")
 
 
 @st.composite
@@ -161,6 +161,7 @@ def test_the_forger_can_write_a_right_file(tmp_path):
         ({"shape": 8}, "its header cannot be read"),
         ({"name": 3}, "its header cannot be read: layer 3"),
         ({"groups": 1.5}, "its header cannot be read: layer 'fc'"),
+        ({"assumed": 1}, "its header cannot be read: layer 'fc'"),
         ({"aliases": [None]}, "its header cannot be read: layer 'fc'"),
         ({"weight": "int8"}, "its header cannot be read"),
         ({"weight": []}, "its header cannot be read"),
