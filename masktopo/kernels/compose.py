@@ -74,9 +74,10 @@ def fill_values(
     for row in range(first_indptr.size - 1):
         for slot in range(first_indptr[row], first_indptr[row + 1]):
             middle = first_indices[slot]
-            scale = float(first_values[slot])
+            # Not `float`, which keeps single precision here, and so would the products.
+            scale = np.float64(first_values[slot])
             for other in range(second_indptr[middle], second_indptr[middle + 1]):
-                sums[second_indices[other]] += scale * float(second_values[other])
+                sums[second_indices[other]] += scale * second_values[other]
         for slot in range(indptr[row], indptr[row + 1]):
             values[slot] = sums[indices[slot]]
             sums[indices[slot]] = 0.0
