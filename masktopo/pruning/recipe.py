@@ -1,13 +1,14 @@
 """How masks are made, and which of them a draw makes."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 from masktopo._check import check_choice, check_count
 from masktopo.errors import ArgumentError
 from masktopo.pruning.method import METHODS, method_key
 
-__all__ = ["WEIGHT_NOISE", "Draw", "Recipe", "check_noise"]
+__all__ = ["WEIGHT_NOISE", "Draw", "Recipe", "check_noise", "python_scalar"]
 
 SCOPES = ("global", "layer")
 WEIGHT_NOISE = "weights"
@@ -17,8 +18,9 @@ WEIGHT_NOISE = "weights"
 class Recipe:
     """How masks are made; see `masktopo.prune` for the fields.
 
-    A method may be written with ``_`` for ``-``; the field has the key of `METHODS`. One name in
-    `keep_dense`, or a list as JSON has it, becomes a tuple.
+    A method may be written with ``_`` for ``-``; the field has the key of `METHODS`. What
+    `keep_dense` names, in any order and form, becomes a sorted tuple. Scalars of NumPy and torch
+    become Python's.
 
     Raises
     ------
@@ -36,9 +38,10 @@ class Recipe:
     keep_dense: Collection[str] = ()
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            object.__setattr__(self, field.name, python_scalar(getattr(self, field.name)))
         object.__setattr__(self, "method", method_key(self.method))
-        names = (self.keep_dense,) if isinstance(self.keep_dense, str) else tuple(self.keep_dense)
-        object.__setattr__(self, "keep_dense", names)
+        object.__setattr__(self, "keep_dense", _sorted_names(self.keep_dense))
         check_choice("method", self.method, METHODS)
         check_choice("scope", self.scope, SCOPES)
         check_count("batch_size", self.batch_size)
@@ -97,6 +100,7 @@ class Draw:
     pool: int | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "noise", python_scalar(self.noise))
         if self.pool is not None and (self.batches is None or self.pool < self.batches):
             raise ArgumentError(f"a pool of {self.pool} batches gives no {self.batches} of them")
         if self.batches is not None:
@@ -106,7 +110,31 @@ class Draw:
 
 def check_noise(noise: float | str | None) -> None:
     """Raise unless `noise` is None, "weights" or a number that is not negative."""
-    if noise is None or noise == WEIGHT_NOISE:
+    if noise is None or (isinstance(noise, str) and noise == WEIGHT_NOISE):
         return
-    if isinstance(noise, str | bool) or not 0 <= noise < float("inf"):
+    if (
+        not isinstance(noise, float | int)
+        or isinstance(noise, bool)
+        or not 0 <= noise < float("inf")
+    ):
         raise ArgumentError(f"noise must be at least 0, {WEIGHT_NOISE!r} or None, not {noise!r}")
+
+
+def python_scalar(value: Any) -> Any:
+    """Return the Python scalar of one of NumPy or torch; any other value as it is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> python_scalar(np.float32(0.25)), python_scalar("snip")
+    (0.25, 'snip')
+    """
+    return value.item() if getattr(value, "ndim", None) == 0 else value
+
+
+def _sorted_names(keep_dense: Collection[str]) -> tuple[str, ...]:
+    """Return what `keep_dense` names, each once; the order of a set depends on the process."""
+    given = (keep_dense,) if isinstance(keep_dense, str) else keep_dense
+    if not isinstance(given, Collection) or not all(isinstance(name, str) for name in given):
+        raise ArgumentError(f"keep_dense must be names of layers, not {keep_dense!r}")
+    return tuple(sorted(set(given)))
