@@ -19,7 +19,17 @@ HEAVY = ["torch", "matplotlib", "igraph", "numba", "pandas", "scipy"]
 
 # A module imports only from its own layer and from those to the left of it.
 LAYERS = (
-    ("errors", "_check", "_random", "_numba", "_files", "_lines", "_progress", "_threads"),
+    (
+        "errors",
+        "_check",
+        "_random",
+        "_numba",
+        "_files",
+        "_sealed",
+        "_lines",
+        "_progress",
+        "_threads",
+    ),
     ("masks",),
     ("kernels",),
     ("graphs",),

@@ -1,18 +1,22 @@
 """Gradients of a pool of mini-batches, taken once for all samples that draw from the pool."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.lib.format import open_memmap
+from numpy.lib.format import write_array_header_1_0
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from masktopo._files import remove_temporaries
 from masktopo._random import stream
+from masktopo._sealed import check_sealed, sealed_write
 from masktopo.data.tensors import TensorData
+from masktopo.errors import RunError
 from masktopo.pruning.batches import Batches, drawn_batches
 from masktopo.pruning.gradients import batch_gradients
 from masktopo.pruning.problem import Problem
@@ -32,38 +36,44 @@ class GradientPool:
     Parameters
     ----------
     gradients : ndarray of float, shape (n_batches, n)
-        A row a batch: the gradient of all prunable weights of the dense network, flat.
+        A row a batch: the gradient of all prunable weights of the dense network, flat. Those of
+        bfloat16, which NumPy lacks, are float32.
     layers : tuple of PrunableLayer
         Where the layers are in a row.
+    dtype : torch.dtype
+        That of the weights.
     file : path or None
         The file that the gradients are mapped from; other processes then map it as well.
     """
 
     gradients: NDArray[np.floating]
     layers: tuple[PrunableLayer, ...]
+    dtype: torch.dtype
     file: Path | None = None
 
     @classmethod
-    def mapped(cls, file: Path, layers: tuple[PrunableLayer, ...]) -> "GradientPool":
+    def mapped(
+        cls, file: Path, layers: tuple[PrunableLayer, ...], dtype: torch.dtype
+    ) -> "GradientPool":
         """Map the gradients of a file into memory."""
-        return cls(np.load(file, mmap_mode="r"), layers, file)
+        # Copied on write: torch takes no arrays that are read-only.
+        return cls(np.load(file, mmap_mode="c"), layers, dtype, file)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel as the name of the file, where there is one."""
         if self.file is None:
-            return GradientPool, (self.gradients, self.layers)
-        return GradientPool.mapped, (self.file.absolute(), self.layers)
+            return GradientPool, (self.gradients, self.layers, self.dtype)
+        return GradientPool.mapped, (self.file.absolute(), self.layers, self.dtype)
 
     def summed(self, batches: Sequence[int] | NDArray[np.int64]) -> list[torch.Tensor]:
         """Add up the gradients of some batches in their order, to the bit as if taken anew.
 
         Cost: a read of ``len(batches)`` rows.
         """
-        total = np.zeros(self.gradients.shape[1], self.gradients.dtype)
+        total = torch.zeros(self.gradients.shape[1], dtype=self.dtype)
         for batch in batches:
-            total += self.gradients[batch]
-        flat = torch.from_numpy(total)
-        return [flat[layer.span].view(layer.shape) for layer in self.layers]
+            total += torch.from_numpy(self.gradients[batch])
+        return [total[layer.span].view(layer.shape) for layer in self.layers]
 
 
 def pool_batches(data: TensorData, size: int, count: int, seed: int) -> Batches:
@@ -103,34 +113,67 @@ def fill_pool(
     -----
     Cost: a forward and a backward pass a batch. Memory: `pool_bytes`, in the file if there is one.
     """
-    assert problem.data is not None
+    gradients = _flat_gradients(problem, seed, count, progress=progress)
     if file is None:
         rows = np.empty((count, problem.size), _dtype(problem))
-    elif file.exists():
-        return GradientPool.mapped(file, problem.layers)
-    else:
-        part = file.with_name(f"{file.name}.part")
-        rows = open_memmap(part, "w+", _dtype(problem), (count, problem.size))
-    batches = pool_batches(problem.data, problem.recipe.batch_size, count, seed)
-    with reproducible(seed, _POOL, device=problem.device):
-        gradients = tqdm(_flat_gradients(problem, batches), "pool", count, disable=not progress)
         for place, gradient in enumerate(gradients):
             rows[place] = gradient
-    if file is None:
-        return GradientPool(rows, problem.layers)
-    del rows
-    part.replace(file)
-    return GradientPool.mapped(file, problem.layers)
+        return GradientPool(rows, problem.layers, _weight_dtype(problem))
+    if not file.exists():
+        _write(file, gradients, (count, problem.size), _dtype(problem))
+    check_sealed(file)
+    pool = GradientPool.mapped(file, problem.layers, _weight_dtype(problem))
+    _check_form(pool, (count, problem.size), _dtype(problem))
+    return pool
 
 
-def _flat_gradients(problem: Problem, batches: Batches) -> Iterator[NDArray[np.floating]]:
+def _write(
+    file: Path,
+    gradients: Iterator[NDArray[np.floating]],
+    shape: tuple[int, int],
+    dtype: np.dtype[np.floating],
+) -> None:
+    """Write rows as a sealed ``.npy`` file; one that another shard wrote by then stays."""
+    remove_temporaries(file.parent, [file.name])
+    header = {"descr": dtype.str, "fortran_order": False, "shape": shape}
+    with suppress(FileExistsError), sealed_write(file) as target:
+        write_array_header_1_0(target, header)
+        for gradient in gradients:
+            target.write(gradient.tobytes())
+        if file.exists():
+            raise FileExistsError(file)
+
+
+def _check_form(pool: GradientPool, shape: tuple[int, int], dtype: np.dtype[np.floating]) -> None:
+    found = pool.gradients
+    if found.shape != shape or found.dtype != dtype:
+        raise RunError(
+            f"{pool.file} is of {found.dtype} and shape {found.shape}; expected {dtype} and {shape}"
+        )
+
+
+def _flat_gradients(
+    problem: Problem, seed: int, count: int, *, progress: bool
+) -> Iterator[NDArray[np.floating]]:
+    """Yield the gradient of every batch of the pool."""
+    assert problem.data is not None
+    batches = pool_batches(problem.data, problem.recipe.batch_size, count, seed)
     network = private_copy(problem.network, problem.layers)
     network.train(problem.recipe.train_mode)
     weights, temperature = layer_weights(network, problem.layers), problem.method.temperature
-    for gradients in batch_gradients(network, weights, batches, temperature=temperature):
-        yield torch.cat([gradient.reshape(-1) for gradient in gradients]).cpu().numpy()
+    with reproducible(seed, _POOL, device=problem.device):
+        found = batch_gradients(network, weights, batches, temperature=temperature)
+        for gradients in tqdm(found, "pool", count, disable=not progress):
+            flat = torch.cat([gradient.reshape(-1) for gradient in gradients]).cpu()
+            yield (flat.float() if flat.dtype == torch.bfloat16 else flat).numpy()
+
+
+def _weight_dtype(problem: Problem) -> torch.dtype:
+    return layer_weights(problem.network, problem.layers)[0].dtype
 
 
 def _dtype(problem: Problem) -> np.dtype[np.floating]:
-    weight = layer_weights(problem.network, problem.layers)[0]
-    return torch.empty(0, dtype=weight.dtype).numpy().dtype
+    """Return that of the rows, which hold every value of the weights' dtype."""
+    dtype = _weight_dtype(problem)
+    stored = torch.float32 if dtype == torch.bfloat16 else dtype
+    return torch.empty(0, dtype=stored).numpy().dtype

@@ -1,10 +1,15 @@
+import copy
+import os
+import time
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from masktopo.data import TensorData
-from masktopo.errors import ArgumentError, PruningError
+from masktopo.errors import ArgumentError, PruningError, RunError
+from masktopo.pruning import pool as pool_module
 from masktopo.pruning.choose import choose
 from masktopo.pruning.pool import fill_pool, pool_batches, pool_bytes
 from masktopo.pruning.problem import Problem
@@ -81,13 +86,55 @@ def test_the_whole_ticket_does_not_come_from_the_pool(model, data):
 
 def test_a_complete_file_is_taken_and_an_incomplete_one_is_not(model, data, tmp_path, monkeypatch):
     asked, file = problem(model, data), tmp_path / "pool.npy"
-    (tmp_path / "pool.npy.part").write_bytes(b"half a pool")
+    for name, minutes in ((".pool.npy.abandons", 20), (".pool.npy.xgoingon", 0)):
+        (tmp_path / name).write_bytes(b"half a pool")
+        os.utime(tmp_path / name, (time.time() - 60 * minutes,) * 2)
     first = fill_pool(asked, 7, 6, file=file)
-    assert [path.name for path in tmp_path.iterdir()] == ["pool.npy"]
+    assert {path.name for path in tmp_path.iterdir()} == {"pool.npy", ".pool.npy.xgoingon"}
     monkeypatch.setattr("masktopo.pruning.pool.batch_gradients", None)
     again = fill_pool(asked, 7, 6, file=file)
     np.testing.assert_array_equal(first.gradients, again.gradients)
     assert isinstance(again.gradients, np.memmap)
+
+
+def test_a_file_that_another_shard_wrote_meanwhile_stays(model, data, tmp_path, monkeypatch):
+    asked, file = problem(model, data), tmp_path / "pool.npy"
+    fill_pool(asked, 7, 6, file=file)
+    other, taken = file.read_bytes(), fill_pool(asked, 7, 6).gradients
+    file.unlink()
+    flat_gradients = pool_module._flat_gradients
+
+    def be_late(*args, **options):
+        yield from flat_gradients(*args, **options)
+        file.write_bytes(other)
+        before.append(file.stat().st_ino)
+
+    before = []
+    monkeypatch.setattr(pool_module, "_flat_gradients", be_late)
+    np.testing.assert_array_equal(fill_pool(asked, 7, 6, file=file).gradients, taken)
+    assert [file.stat().st_ino] == before
+    assert [path.name for path in tmp_path.iterdir()] == ["pool.npy"]
+
+
+def test_a_file_of_another_pool_is_refused(model, data, tmp_path):
+    file = tmp_path / "pool.npy"
+    fill_pool(problem(model, data), 7, 6, file=file)
+    with pytest.raises(RunError, match=r"pool\.npy is of float32 and shape \(6, 546\); expected"):
+        fill_pool(problem(model, data), 7, 5, file=file)
+    with pytest.raises(RunError, match=r"expected float64 and \(6, 546\)"):
+        fill_pool(problem(copy.deepcopy(model).double(), data), 7, 6, file=file)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("in_file", [False, True])
+def test_weights_of_any_float_dtype(model, data, tmp_path, dtype, in_file):
+    asked = problem(copy.deepcopy(model).to(dtype), data)
+    pool = fill_pool(asked, 7, 6, file=tmp_path / "pool.npy" if in_file else None)
+    size = {torch.float64: 8, torch.float16: 2, torch.bfloat16: 4}[dtype]
+    assert pool.gradients.nbytes == pool_bytes(asked, 6) == 6 * 546 * size
+    for index in (1, 2):
+        draw = Draw(7, index, batches=3, pool=6)
+        np.testing.assert_array_equal(choose(asked, draw, pool).scores, choose(asked, draw).scores)
 
 
 def test_bounds(model, data):
