@@ -1,6 +1,7 @@
 """Which candidates win: pure functions over the values of all candidates and layers.
 
-Section 9, step 4 of the definitions. Values that are not finite count as 0 throughout.
+Section 9, step 4 of the definitions. Coordinates that are not finite count as 0. Of any other
+score, nan is the lowest: what has none does not win for that. Infinities are what they are.
 """
 
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SELECTIONS", "TIES", "Selection", "fold_layers", "select_network"]
+__all__ = ["SELECTIONS", "TIES", "Selection", "counted", "fold_layers", "select_network"]
 
 SELECTIONS = ("layer", "network")
 TIES = ("first", "published")
@@ -33,7 +34,12 @@ class Selection:
 
 
 def fold_layers(
-    imdb: Values, score: Values, valid: NDArray[np.bool_], *, ties: str = "first"
+    imdb: Values,
+    score: Values,
+    valid: NDArray[np.bool_],
+    *,
+    ties: str = "first",
+    of_coordinates: bool = True,
 ) -> Selection:
     """Choose every layer for itself.
 
@@ -51,6 +57,8 @@ def fold_layers(
     ties : {"first", "published"}
         Whether a layer that is equal in both values leaves the best in place, or takes its
         place as in the published code.
+    of_coordinates : bool
+        Whether `score` is one, or `full_spectrum`; see `counted`.
 
     Returns
     -------
@@ -73,7 +81,8 @@ def fold_layers(
     D. Hoang et al., *Don't just prune by magnitude! Your mask topology is a secret weapon*,
     NeurIPS 2023, algorithm 1.
     """
-    gap, value = _finite(imdb), _finite(score)
+    gap = counted(imdb, of_coordinates=True)
+    value = counted(score, of_coordinates=of_coordinates)
     layers = np.arange(imdb.shape[1])
     winners = np.zeros(layers.size, dtype=np.int64)
     accepted = np.zeros(imdb.shape, dtype=bool)
@@ -88,13 +97,16 @@ def fold_layers(
     return Selection(winners, accepted)
 
 
-def select_network(score: Values) -> Selection:
+def select_network(score: Values, *, of_coordinates: bool = True) -> Selection:
     """Choose the whole mask of the greatest mean score over its layers.
 
     Parameters
     ----------
     score : ndarray of float, shape (n_candidates, n_layers)
         Row 0 is ticket 0. The mean is the network's value in a `TopologyReport`.
+    of_coordinates : bool
+        Whether `score` is one, or `full_spectrum`; see `counted`. Of other scores, a layer that
+        is equally infinite in all candidates is left out, since it tells none from another.
 
     Returns
     -------
@@ -105,12 +117,34 @@ def select_network(score: Values) -> Selection:
     --------
     >>> select_network(np.array([[1.0, 1.0], [3.0, 1.0], [np.nan, 3.0]])).winners
     array([1, 1])
+    >>> lowest = np.array([[-5.0, 1.0], [-np.inf, 9.0], [np.nan, 9.0]])
+    >>> select_network(lowest, of_coordinates=False).winners
+    array([0, 0])
     """
-    means = _finite(score).mean(axis=1)
-    before = np.concatenate([[-np.inf], np.maximum.accumulate(means)[:-1]])
-    accepted = np.repeat((means > before)[:, None], score.shape[1], axis=1)
+    values = counted(score, of_coordinates=of_coordinates)
+    values = np.where(np.isinf(values) & (values == values[0]).all(axis=0), 0.0, values)
+    with np.errstate(invalid="ignore"):  # infinities of both signs have no mean
+        means = counted(values.mean(axis=1), of_coordinates=False)
+    better = np.concatenate([[True], means[1:] > np.maximum.accumulate(means)[:-1]])
+    accepted = np.repeat(better[:, None], score.shape[1], axis=1)
     return Selection(np.full(score.shape[1], np.argmax(means), dtype=np.int64), accepted)
 
 
-def _finite(values: Values) -> Values:
-    return np.where(np.isfinite(values), values, 0.0)
+def counted(values: Values, *, of_coordinates: bool) -> Values:
+    """Return values as numbers to compare.
+
+    Parameters
+    ----------
+    values : ndarray of float
+    of_coordinates : bool
+        Whether they are coordinates or `full_spectrum`, of which what is not finite counts as 0.
+        Of other values nan counts as the lowest.
+
+    Examples
+    --------
+    >>> counted(np.array([1.0, np.nan, -np.inf]), of_coordinates=False)
+    array([  1., -inf, -inf])
+    """
+    if of_coordinates:
+        return np.where(np.isfinite(values), values, 0.0)
+    return np.where(np.isnan(values), -np.inf, values)

@@ -3,18 +3,21 @@
 import math
 
 
-def naive_fold(imdb, score, valid, ties):
-    def number(value):
+def counted(value, of_coordinates):
+    if of_coordinates:
         return value if math.isfinite(value) else 0.0
+    return -math.inf if math.isnan(value) else value
 
+
+def naive_fold(imdb, score, valid, ties, of_coordinates):
     winners = []
     for layer in range(len(imdb[0])):
         best = 0
         for index in range(1, len(imdb)):
             if not valid[index][layer]:
                 continue  # never replaces a valid layer; invalid on both sides stays
-            gap = number(imdb[index][layer]), number(imdb[best][layer])
-            value = number(score[index][layer]), number(score[best][layer])
+            gap = counted(imdb[index][layer], True), counted(imdb[best][layer], True)
+            value = [counted(score[place][layer], of_coordinates) for place in (index, best)]
             if gap[0] >= gap[1] and value[0] >= value[1]:
                 equal = gap[0] == gap[1] and value[0] == value[1]
                 if not equal or ties == "published":
@@ -23,12 +26,16 @@ def naive_fold(imdb, score, valid, ties):
     return winners
 
 
-def naive_best_network(score):
-    means = []
-    for values in score:
-        counted = [value if math.isfinite(value) else 0.0 for value in values]
-        means.append(sum(counted) / len(counted))
-    return means.index(max(means))
+def naive_best_network(score, of_coordinates):
+    values = [[counted(value, of_coordinates) for value in row] for row in score]
+    telling = [
+        layer
+        for layer in range(len(values[0]))
+        if not math.isinf(values[0][layer]) or len({row[layer] for row in values}) > 1
+    ]
+    sums = [sum(float(row[layer]) for layer in telling) for row in values]
+    ranked = [-math.inf if math.isnan(value) else value for value in sums]
+    return ranked.index(max(ranked))
 
 
 def naive_repair(kept, standing, count):

@@ -7,7 +7,7 @@ from masktopo.sampling.repair import repair
 from masktopo.sampling.selection import TIES, fold_layers, select_network
 from tests.naive.pags import naive_best_network, naive_fold, naive_repair
 
-VALUES = st.sampled_from([-1.0, 0.0, 1.0, 2.0, float("nan"), float("inf")])
+VALUES = st.sampled_from([-1.0, 0.0, 1.0, 2.0, float("nan"), float("inf"), -float("inf")])
 
 
 @st.composite
@@ -21,23 +21,25 @@ def candidates(draw):
     return table(VALUES), table(VALUES), table(st.booleans())
 
 
+@pytest.mark.parametrize("of_coordinates", [True, False])
 @pytest.mark.parametrize("ties", TIES)
 @settings(max_examples=200)
 @given(table=candidates())
-def test_the_fold_is_the_literal_one(ties, table):
+def test_the_fold_is_the_literal_one(ties, of_coordinates, table):
     imdb, score, valid = table
-    selection = fold_layers(imdb, score, valid, ties=ties)
-    assert selection.winners.tolist() == naive_fold(imdb, score, valid, ties)
+    selection = fold_layers(imdb, score, valid, ties=ties, of_coordinates=of_coordinates)
+    assert selection.winners.tolist() == naive_fold(imdb, score, valid, ties, of_coordinates)
     last = [int(np.flatnonzero(column)[-1]) for column in selection.accepted.T]
     assert last == selection.winners.tolist()
 
 
-@settings(max_examples=100)
+@pytest.mark.parametrize("of_coordinates", [True, False])
+@settings(max_examples=200)
 @given(table=candidates())
-def test_the_best_network_is_the_literal_one(table):
+def test_the_best_network_is_the_literal_one(of_coordinates, table):
     _, score, _ = table
-    selection = select_network(score)
-    assert set(selection.winners.tolist()) == {naive_best_network(score)}
+    selection = select_network(score, of_coordinates=of_coordinates)
+    assert set(selection.winners.tolist()) == {naive_best_network(score, of_coordinates)}
     accepted = selection.accepted.all(axis=1)
     assert np.array_equal(accepted, selection.accepted.any(axis=1))
     assert np.flatnonzero(accepted)[-1] == selection.winners[0]
@@ -67,6 +69,29 @@ def one_layer(*rows):
 )
 def test_the_rules_of_the_fold_one_by_one(rows, ties, winner):
     assert fold_layers(*one_layer(*rows), ties=ties).winners.tolist() == [winner]
+
+
+@pytest.mark.parametrize(
+    ("score", "winner"),
+    [
+        ([-4.97, -3.33, -np.inf, -4.0], 1),  # a mask without any path does not win
+        ([-4.97, np.nan, -5.0], 0),
+        ([np.nan, -3.0, -2.0], 2),
+        ([-np.inf, np.nan], 0),
+        ([1.0, np.inf, 2.0], 1),
+    ],
+)
+def test_other_scores_than_coordinates_keep_their_infinities(score, winner):
+    column = np.array(score)[:, None]
+    assert select_network(column, of_coordinates=False).winners.tolist() == [winner]
+    valid = np.ones(column.shape, bool)
+    folded = fold_layers(np.zeros(column.shape), column, valid, of_coordinates=False)
+    assert folded.winners.tolist() == [winner]
+
+
+def test_a_layer_without_a_score_in_any_candidate_leaves_the_choice_to_the_others():
+    score = np.array([[np.nan, -2.0], [np.nan, -1.0]])
+    assert select_network(score, of_coordinates=False).winners.tolist() == [1, 1]
 
 
 def test_equal_networks_leave_the_lowest_index():
