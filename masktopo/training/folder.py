@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,14 @@ __all__ = [
     "claim_folder",
     "has_begun",
     "is_finished",
+    "read_checked",
     "read_figures",
     "read_json",
     "read_run",
     "remove_leftovers",
+    "with_checksum",
+    "without_checksum",
+    "write_checked",
     "write_figures",
     "write_json",
     "write_run",
@@ -136,12 +140,12 @@ def write_run(folder: Path, run: RunIdentity) -> None:
     write_json(folder / CONFIG_FILE, run.to_dict())
 
 
-def write_figures(folder: Path, figures: Mapping[str, Any]) -> None:
-    """Write ``result.json``, with checksums of itself and of the text files that are there."""
-    present = [name for name in _TEXT_FILES if (folder / name).exists()]
-    files = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in present}
-    record = {**figures, "files": files}
-    write_json(folder / RESULT_FILE, {**record, "checksum": _checksum(record)})
+def write_figures(
+    folder: Path, figures: Mapping[str, Any], files: Iterable[str] = _TEXT_FILES
+) -> None:
+    """Write ``result.json``, with checksums of itself and of those of `files` that are there."""
+    digests = {name: _file_digest(folder / name) for name in files if (folder / name).exists()}
+    write_checked(folder / RESULT_FILE, {**figures, "files": digests})
 
 
 def read_figures(folder: Path) -> dict[str, Any]:
@@ -150,17 +154,13 @@ def read_figures(folder: Path) -> dict[str, Any]:
     Raises
     ------
     RunError
-        If the run is not finished, or the file, or a text file that belongs to it, is missing or
-        not as it was written. Files of before there were checksums are read as they are.
+        If the run is not finished, or the file, or a file that it has the checksum of, is missing
+        or not as it was written. Files of before there were checksums are read as they are.
     """
-    path = folder / RESULT_FILE
-    record = read_json(path)
-    checksum = record.pop("checksum", None)
-    if checksum not in (None, _checksum(record)):
-        raise RunError(f"{path} is damaged: its entries do not have their checksum")
+    record = read_checked(folder / RESULT_FILE)
     for name, expected in record.get("files", {}).items():
         try:
-            found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+            found = _file_digest(folder / name)
         except OSError as error:
             raise RunError(f"{folder / name} is missing or damaged: {error}") from error
         if found != expected:
@@ -171,9 +171,44 @@ def read_figures(folder: Path) -> dict[str, Any]:
     return record
 
 
-def _checksum(record: Mapping[str, Any]) -> str:
-    """Return the SHA-256 over the entries of a JSON object, in the order of their names (hex)."""
-    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
+def _file_digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def write_checked(path: Path, record: Mapping[str, Any]) -> None:
+    """Write `record` like `write_json`, with a checksum of its entries."""
+    write_json(path, with_checksum(record))
+
+
+def read_checked(path: Path) -> dict[str, Any]:
+    """Read what `write_checked` wrote; a file of before there were checksums is read as it is.
+
+    Raises
+    ------
+    RunError
+        If the file is missing or damaged.
+    """
+    record = read_json(path)
+    if "checksum" not in record:
+        return record
+    try:
+        return without_checksum(record)
+    except ValueError as error:
+        raise RunError(f"{path} is damaged: {error}") from error
+
+
+def with_checksum(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `record` with one more entry, the SHA-256 over the others by name (hex)."""
+    text = json.dumps(record, sort_keys=True, default=python_number)
+    return {**record, "checksum": hashlib.sha256(text.encode()).hexdigest()}
+
+
+def without_checksum(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `with_checksum` got; a ValueError where the entries are others."""
+    entries = {name: value for name, value in record.items() if name != "checksum"}
+    if with_checksum(entries)["checksum"] != record.get("checksum"):
+        raise ValueError("its entries do not have their checksum")
+    return entries
 
 
 def write_json(path: Path, record: Mapping[str, Any]) -> None:
