@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from masktopo.masks.maskset import MaskSet
 from masktopo.metrics.spectral import COORDINATES
+from masktopo.training.folder import with_checksum, without_checksum
 
 __all__ = ["Candidate", "candidate_table", "read_candidate", "write_candidate"]
 
+_ARRAYS = ("nnz", "values", "subgraphs", "valid", "full_spectrum", "score")
 _DTYPES = {"nnz": np.int64, "subgraphs": np.int64, "valid": np.bool_}
 
 
@@ -67,23 +69,34 @@ class Candidate:
         }
 
 
-def write_candidate(candidate: Candidate) -> str:
-    """Return one line of JSON, from which every number is read back as it was."""
-    record = {field.name: getattr(candidate, field.name) for field in fields(candidate)}
-    return json.dumps({name: _plain(value) for name, value in record.items()})
+def write_candidate(candidate: Candidate, run: str) -> str:
+    """Return one line of JSON, from which every number is read back as it was.
+
+    Parameters
+    ----------
+    candidate : Candidate
+    run : str
+        Digest of the settings of its run (`masktopo.sampling.settings.PagsSettings.digest`).
+    """
+    record = {field.name: _plain(getattr(candidate, field.name)) for field in fields(candidate)}
+    return json.dumps(with_checksum({"run": run, **record}))
 
 
-def read_candidate(line: str) -> Candidate:
-    """Return the candidate of one line; any fault in it is a ValueError."""
+def read_candidate(line: str) -> tuple[Candidate, str]:
+    """Return the candidate of one line, and the run that it is of.
+
+    Raises
+    ------
+    ValueError
+        If the line is not as it was written.
+    """
     try:
-        record = json.loads(line)
+        record = without_checksum(json.loads(line))
         arrays: dict[str, Any] = {
-            name: np.array(value, dtype=_DTYPES.get(name, np.float64))
-            for name, value in record.items()
-            if name not in ("index", "digest")
+            name: np.array(record[name], dtype=_DTYPES.get(name, np.float64)) for name in _ARRAYS
         }
-        return Candidate(int(record["index"]), str(record["digest"]), **arrays)
-    except (KeyError, TypeError) as error:
+        return Candidate(record["index"], record["digest"], **arrays), record["run"]
+    except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(str(error)) from error
 
 

@@ -12,24 +12,25 @@
 =====================  ========================================================================
 """
 
+import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from masktopo._files import atomic_write
 from masktopo.errors import RunError
 from masktopo.sampling.settings import PagsSettings
-from masktopo.training.folder import SAMPLING_FILE, check_free, read_json
+from masktopo.training.folder import SAMPLING_FILE, check_free, read_checked, write_checked
 
-__all__ = ["claim_folder", "read_settings", "write_text"]
+__all__ = ["check_owner", "read_settings", "write_settings"]
 
 INITIAL_FILE = "initial.pt"
 POOL_FILE = "pool.npy"
 TICKET_FILE = "ticket.npz"
 
 
-def claim_folder(folder: Path, settings: PagsSettings) -> None:
-    """Make `folder` the folder of the run with these `settings`.
+def check_owner(folder: Path, settings: PagsSettings) -> None:
+    """Raise where `folder` cannot be that of the run with these `settings`.
 
     Raises
     ------
@@ -40,7 +41,6 @@ def claim_folder(folder: Path, settings: PagsSettings) -> None:
     recorded = read_settings(folder)
     if recorded is None:
         check_free(folder, SAMPLING_FILE)
-        write_text(folder / SAMPLING_FILE, settings.to_json())
         return
     found, wanted = recorded.entries(), settings.entries()
     differing = [name for name in wanted if found[name] != wanted[name]]
@@ -56,21 +56,22 @@ def read_settings(folder: Path) -> PagsSettings | None:
     path = folder / SAMPLING_FILE
     if not path.exists():
         return None
+    record = read_checked(path)
     try:
-        return PagsSettings.from_dict(read_json(path))
+        return PagsSettings.from_dict(record)
     except RunError as error:
         raise RunError(f"{path}: {error}") from error
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file, whole or not at all."""
-    with atomic_write(path) as file:
-        file.write(text.encode())
+def write_settings(folder: Path, settings: PagsSettings) -> None:
+    """Make `folder` the folder of the run with these `settings`."""
+    write_checked(folder / SAMPLING_FILE, asdict(settings))
+
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def _listing(entries: Mapping[str, Any], names: list[str]) -> str:
     """List entries; digests are cut to what tells them apart."""
-    return ", ".join(
-        f"{name}={value[:24] if isinstance(value := entries[name], str) else value}"
-        for name in names
-    )
+    listed = ", ".join(f"{name}={entries[name]}" for name in names)
+    return _DIGEST.sub(lambda digest: digest[0][:16], listed)

@@ -7,9 +7,12 @@ from numpy.typing import NDArray
 
 from masktopo._files import atomic_write
 from masktopo._lines import append_line, read_lines
+from masktopo._sealed import check_sealed, sealed_write
 from masktopo.errors import RunError
 from masktopo.masks.layer import BoolArray
+from masktopo.sampling.arrays import read_arrays
 from masktopo.sampling.candidate import Candidate, read_candidate, write_candidate
+from masktopo.sampling.settings import PagsSettings
 from masktopo.sampling.work import Sampled
 
 __all__ = ["Journal"]
@@ -24,6 +27,8 @@ class Journal:
     ----------
     size : int
         Number of prunable weights.
+    settings : PagsSettings
+        Of the run, to which every line that is read must belong.
     folder : path or None
         Where candidates are appended as they come. What is there already is read, also what other
         shards wrote; a line that an interruption cut short is dropped.
@@ -33,11 +38,15 @@ class Journal:
     Raises
     ------
     RunError
-        If a file of the folder is damaged, or two disagree; file and line are named.
+        If a file of the folder is damaged or of another run, or two disagree; file and line are
+        named.
     """
 
-    def __init__(self, size: int, folder: Path | None = None, *, shard: str = "") -> None:
+    def __init__(
+        self, size: int, settings: PagsSettings, folder: Path | None = None, *, shard: str = ""
+    ) -> None:
         self.folder = folder
+        self._samples, self._run = settings.samples, settings.digest
         self._shard = shard
         self._found: dict[int, Candidate] = {}
         self._masks: dict[int, NDArray[np.uint8]] = {}
@@ -64,6 +73,22 @@ class Journal:
         union = np.unpackbits(self._explored | self._others, count=self._size)
         return float(union.mean())
 
+    def check_complete(self) -> None:
+        """Raise unless all samples of the run are there.
+
+        Raises
+        ------
+        RunError
+            Naming how many are missing, and the first.
+        """
+        wanted = range(self._samples + 1)
+        missing = [index for index in wanted if index not in self]
+        if missing:
+            raise RunError(
+                f"{self.folder} lacks {len(missing)} of {len(wanted)} candidates, the first of "
+                f"them {missing[0]}; are all shards done?"
+            )
+
     def add(self, sampled: Sampled) -> None:
         """Take up some candidates; they are on disk when this returns."""
         self._explored = self._explored | sampled.explored
@@ -75,16 +100,16 @@ class Journal:
         for index, packed in sampled.masks.items():
             with atomic_write(self._mask_file(index)) as file:
                 np.savez_compressed(file, packed=packed)
-        with atomic_write(self._file(_EXPLORED, "npy")) as file:
-            np.save(file, self._explored)
+        with sealed_write(self._file(_EXPLORED, "npy")) as sealed:
+            np.save(sealed, self._explored)
         for candidate in sampled.candidates:
-            append_line(self._file(_CANDIDATES, "jsonl"), write_candidate(candidate))
+            append_line(self._file(_CANDIDATES, "jsonl"), write_candidate(candidate, self._run))
 
     def mask(self, index: int) -> BoolArray | None:
         """Return the stored mask of a candidate, flat; None where masks can be drawn again."""
         packed = self._masks.get(index)
         if self.folder is not None and self._mask_file(index).exists():
-            packed = _load(self._mask_file(index), "packed")
+            packed = read_arrays(self._mask_file(index), "packed")["packed"]
         return None if packed is None else np.unpackbits(packed, count=self._size).astype(bool)
 
     def _file(self, name: str, ending: str) -> Path:
@@ -103,9 +128,7 @@ class Journal:
                 self._take(path, place, line)
             if not lines:
                 continue
-            packed = _load(path.with_name(f"{_EXPLORED}{path.stem[len(_CANDIDATES) :]}.npy"))
-            if packed.shape != self._explored.shape:
-                raise RunError(f"{folder} holds candidates of a network of another size")
+            packed = self._load(path.with_name(f"{_EXPLORED}{path.stem[len(_CANDIDATES) :]}.npy"))
             if path == own:
                 self._explored = packed
             else:
@@ -114,9 +137,15 @@ class Journal:
     def _take(self, path: Path, place: int, line: str) -> None:
         """Take up a line; the same candidate may stand in several files."""
         try:
-            candidate = read_candidate(line)
+            candidate, run = read_candidate(line)
         except ValueError as error:
             raise RunError(f"{path}, line {place + 1} is damaged: {error}") from error
+        if run != self._run or candidate.index > self._samples:
+            raise RunError(
+                f"{path}, line {place + 1} is candidate {candidate.index} of a run of other "
+                f"settings (digest {run[:16]}); this run has {self._samples} samples (digest "
+                f"{self._run[:16]})"
+            )
         known = self._found.setdefault(candidate.index, candidate)
         if known.digest != candidate.digest:
             raise RunError(
@@ -125,17 +154,20 @@ class Journal:
                 "repeat on one device, CPU type and torch version"
             )
 
+    def _load(self, path: Path) -> NDArray[np.uint8]:
+        """Read what the candidates of one file explored."""
+        check_sealed(path)
+        packed = np.load(path, allow_pickle=False)
+        if packed.shape != self._explored.shape or packed.dtype != np.uint8:
+            raise RunError(
+                f"{path} is of {packed.dtype} and shape {packed.shape}; expected uint8 and "
+                f"{self._explored.shape} for a network of {self._size} weights"
+            )
+        return np.asarray(packed)
+
 
 def _lines_of(path: Path, *, repair: bool) -> list[str]:
     try:
         return read_lines(path, repair=repair)
     except ValueError as error:
         raise RunError(f"{path} is damaged: {error}") from error
-
-
-def _load(path: Path, entry: str | None = None) -> NDArray[np.uint8]:
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        return np.asarray(loaded if entry is None else loaded[entry], np.uint8)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise RunError(f"{path} is missing or damaged: {error}") from error

@@ -16,18 +16,25 @@ from masktopo.data.tensors import TensorData
 from masktopo.errors import ArgumentError
 from masktopo.masks.copying import check_model, copy_model
 from masktopo.masks.maskset import MaskSet
+from masktopo.masks.slots import network_of
 from masktopo.pruning.batches import check_enough
 from masktopo.pruning.pool import GradientPool, fill_pool, pool_bytes
 from masktopo.pruning.problem import Problem
 from masktopo.pruning.prune import pruning_data
 from masktopo.pruning.reproducible import use_torch_threads
-from masktopo.sampling.folder import INITIAL_FILE, POOL_FILE, claim_folder, read_settings
+from masktopo.sampling.folder import (
+    INITIAL_FILE,
+    POOL_FILE,
+    check_owner,
+    read_settings,
+    write_settings,
+)
 from masktopo.sampling.journal import Journal
 from masktopo.sampling.options import PagsOptions
 from masktopo.sampling.pretrain import pretrained
 from masktopo.sampling.scoring import Scoring, check_reference, needs_wiring, reference_values
 from masktopo.sampling.settings import PagsSettings
-from masktopo.sampling.work import Work
+from masktopo.sampling.work import Work, check_sendable
 from masktopo.training.tensor_file import read_tensors, write_tensors
 
 __all__ = ["Begun", "opened"]
@@ -65,24 +72,33 @@ def opened(
     n_jobs: int,
     progress: bool | None,
     shard: str = "",
+    merge: bool = False,
 ) -> Iterator[Begun]:
-    """Begin a run, or go on with the one in `folder`.
+    """Begin a run, or go on with the one in `folder`, which has all samples with `merge`.
 
     Raises
     ------
     ArgumentError, PruningError
         Before anything is computed or written, where the run could not come to its end.
     RunError
-        If the folder is of a run of other settings.
+        If the folder is of a run of other settings, or lacks samples that are to be merged.
     """
     check_model(model)
     check_count("n_jobs", n_jobs)
     recorded = None if folder is None else read_settings(folder)
     seen = pruning_data(data, test=options.test)
     settings = options.settings(model, seen, recorded=recorded)
-    _check(model, settings, options.reference, seen)
+    size = _check(model, settings, options.reference, seen).size
+    if n_jobs > 1:
+        check_sendable(f"score {settings.score}", options.score)
+        check_sendable("the model", model)
     if folder is not None:
-        claim_folder(folder, settings)
+        check_owner(folder, settings)
+    journal = Journal(size, settings, folder, shard=shard)
+    if merge:
+        journal.check_complete()
+    if folder is not None and recorded is None:
+        write_settings(folder, settings)
     shown = shows_progress(progress)
     with tempfile.TemporaryDirectory() as scratch, use_torch_threads(settings.torch_threads):
         problem = Problem(_start(model, settings, seen, folder), settings.recipe, seen)
@@ -96,7 +112,6 @@ def opened(
             reference_values(options.reference, problem.dense),
             problem.wiring if needs_wiring(options.score) and seen is not None else None,
         )
-        journal = Journal(problem.size, folder, shard=shard)
         yield Begun(Work(problem, settings, scorer, pool), journal, shown)
 
 
@@ -105,7 +120,7 @@ def _check(
     settings: PagsSettings,
     reference: str | MaskSet,
     data: TensorData | None,
-) -> None:
+) -> Problem:
     """Raise before anything is computed or written, where the run could not come to its end."""
     problem = Problem(model, settings.recipe, data)
     check_reference(reference, problem.dense)
@@ -114,6 +129,7 @@ def _check(
     if data is not None and problem.method.needs_data:
         name = "batches" if settings.pool is None else "pool"
         check_enough(data, settings.recipe.batch_size, getattr(settings, name), name=name)
+    return problem
 
 
 def _start(
@@ -125,13 +141,13 @@ def _start(
     path = None if folder is None else folder / INITIAL_FILE
     if path is not None and path.exists():
         network = copy_model(model)
-        network.load_state_dict(read_tensors(path))
+        network_of(network).load_state_dict(read_tensors(path))
         return network
     network = pretrained(
         model, data, settings.pretrain, steps=settings.pretrain_steps, seed=settings.seed
     )
     if path is not None:
-        write_tensors(network.state_dict(), path)
+        write_tensors(network_of(network).state_dict(), path)
     return network
 
 

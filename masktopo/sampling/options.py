@@ -1,5 +1,6 @@
 """What a PAGS run is asked for, and the settings that follow from it."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,12 +10,14 @@ from masktopo._random import Rng, root_seed
 from masktopo.data.tensors import TensorData
 from masktopo.errors import ArgumentError
 from masktopo.masks.maskset import MaskSet
+from masktopo.masks.slots import network_of
 from masktopo.pruning.method import METHODS, method_key
 from masktopo.pruning.recipe import Recipe
+from masktopo.sampling.callable_digest import callable_digest
 from masktopo.sampling.scoring import Score, is_of_layers, score_name
 from masktopo.sampling.settings import PagsSettings
 from masktopo.training.config import TrainConfig
-from masktopo.training.identity import state_digest
+from masktopo.training.network_identity import network_identity, state_digest
 
 __all__ = ["PagsOptions"]
 
@@ -41,7 +44,7 @@ class PagsOptions:
     train_mode: bool = False
     rounds: int | None = None
     shuffle: bool = False
-    keep_dense: str | tuple[str, ...] = ()
+    keep_dense: str | Collection[str] = ()
     test: Any = None
     rng: Rng = 0
     torch_threads: int | None = None
@@ -83,6 +86,7 @@ class PagsOptions:
             selection=self.selection,
             ties=self.ties,
             score=name,
+            score_digest=callable_digest(self.score) if callable(self.score) else None,
             reference=_name_of(self.reference),
             exact_density=self.exact_density,
             noise=self.noise,
@@ -90,7 +94,8 @@ class PagsOptions:
             pretrain=self._pretrain,
             seed=self._seed(recorded),
             torch_threads=threads if self.torch_threads is None else self.torch_threads,
-            model=state_digest(model.state_dict()),
+            network=network_identity(network_of(model)),
+            model=state_digest(network_of(model).state_dict()),
             data="none" if data is None else data.digest,
         )
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import torch
 
-from masktopo.errors import RunError
-from masktopo.masks.load import load_masks
+from masktopo.errors import MasktopoError, RunError
+from masktopo.masks.formats.own import read_mask_file
 from masktopo.masks.maskset import MaskSet
-from masktopo.sampling.folder import INITIAL_FILE, read_settings, write_text
+from masktopo.sampling.folder import INITIAL_FILE, read_settings, write_settings
 from masktopo.sampling.settings import PagsSettings
 from masktopo.sampling.tables import read_table, write_table
-from masktopo.training.folder import SAMPLING_FILE, read_json, write_json
+from masktopo.training.folder import RESULT_FILE, SAMPLING_FILE, read_figures, write_figures
 from masktopo.training.tensor_file import read_tensors, write_tensors
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ __all__ = ["PagsResult"]
 
 _HISTORY_FILE = "history.csv"
 _LAYERS_FILE = "layers.csv"
-_RESULT_FILE = "result.json"
+_TEXT_FILES = (SAMPLING_FILE, _HISTORY_FILE, _LAYERS_FILE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,14 +118,16 @@ class PagsResult:
     def save(self, folder: str | PathLike[str]) -> None:
         """Write settings, state dict, tables and masks; ``result.json`` comes last."""
         target = Path(folder)
-        write_text(target / SAMPLING_FILE, self.settings.to_json())
+        # Until its new result is there, the folder of an earlier one counts as not finished.
+        (target / RESULT_FILE).unlink(missing_ok=True)
+        write_settings(target, self.settings)
         write_tensors(self.initial, target / INITIAL_FILE)
         self.masks.save(target / "chosen.masks")
         self.ticket.save(target / "ticket.masks", weights=False)
         self.unrepaired.save(target / "unrepaired.masks", weights=False)
         write_table(target / _HISTORY_FILE, self.history)
         write_table(target / _LAYERS_FILE, self.layers.reset_index())
-        write_json(target / _RESULT_FILE, self._figures())
+        write_figures(target, self._figures(), _TEXT_FILES)
 
     @classmethod
     def load(cls, folder: str | PathLike[str]) -> "PagsResult":
@@ -134,20 +136,23 @@ class PagsResult:
         Raises
         ------
         RunError
-            If the run is not finished, or a file is missing or damaged; the file is named.
+            If the run is not finished, or a file is missing or damaged, be it by one bit; the
+            file is named.
         """
         source = Path(folder)
-        figures = read_json(source / _RESULT_FILE)
+        figures = read_figures(source)
         settings = read_settings(source)
         if settings is None:
             raise RunError(f"{source / SAMPLING_FILE} is missing")
-        masks = load_masks(source / "chosen.masks")
+        if "explored" not in figures:
+            raise RunError(f"{source / RESULT_FILE} lacks 'explored'")
+        masks = _read_masks(source / "chosen.masks")
         if masks.digest != figures.get("digest"):
             raise RunError(f"{source / 'chosen.masks'} is of another run than result.json")
         return cls(
             masks=masks,
-            ticket=_read_masks(source / "ticket.masks", masks),
-            unrepaired=_read_masks(source / "unrepaired.masks", masks),
+            ticket=_weighted(_read_masks(source / "ticket.masks"), masks),
+            unrepaired=_weighted(_read_masks(source / "unrepaired.masks"), masks),
             history=read_table(source / _HISTORY_FILE),
             layers=read_table(source / _LAYERS_FILE).set_index("layer"),
             initial=read_tensors(source / INITIAL_FILE),
@@ -169,6 +174,13 @@ class PagsResult:
         }
 
 
-def _read_masks(path: Path, chosen: MaskSet) -> MaskSet:
-    """Read masks and give them the weights of the chosen ones."""
-    return load_masks(path).with_weights({name: layer.weight for name, layer in chosen.items()})
+def _read_masks(path: Path) -> MaskSet:
+    try:
+        return read_mask_file(path)
+    except (MasktopoError, OSError) as error:
+        raise RunError(f"{path} is missing or damaged: {error}") from error
+
+
+def _weighted(masks: MaskSet, chosen: MaskSet) -> MaskSet:
+    """Give masks the weights of the chosen ones."""
+    return masks.with_weights({name: layer.weight for name, layer in chosen.items()})

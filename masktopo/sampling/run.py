@@ -1,10 +1,12 @@
 """A PAGS run from its ticket to its result (PAGS23, algorithm 1)."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 
-from masktopo.errors import RunError
 from masktopo.masks.layer import BoolArray
 from masktopo.masks.maskset import MaskSet
 from masktopo.pruning.budget import kept_count
@@ -15,12 +17,12 @@ from masktopo.sampling.draws import check_digest, draw_candidates, redraw
 from masktopo.sampling.journal import Journal
 from masktopo.sampling.repair import repair
 from masktopo.sampling.result import PagsResult
-from masktopo.sampling.selection import Selection, fold_layers, select_network
+from masktopo.sampling.selection import Selection, counted, fold_layers, select_network
 from masktopo.sampling.settings import PagsSettings
 from masktopo.sampling.ticket import find_ticket
 from masktopo.sampling.work import Work, score
 
-__all__ = ["check_complete", "run", "take_ticket"]
+__all__ = ["run", "take_ticket"]
 
 
 def run(work: Work, journal: Journal, *, n_jobs: int = 1, progress: bool = False) -> PagsResult:
@@ -51,7 +53,7 @@ def run(work: Work, journal: Journal, *, n_jobs: int = 1, progress: bool = False
         ticket=problem.masks(ticket.kept),
         unrepaired=_with_origins(problem, settings, mixed, selection),
         history=candidate_table(journal.candidates, selection.accepted, problem.dense),
-        layers=_layer_table(problem.masks(mixed), final, journal.candidates, selection),
+        layers=_layer_table(problem.masks(mixed), final, journal.candidates, selection, settings),
         initial=_state(problem),
         explored=journal.explored,
         settings=settings,
@@ -74,29 +76,15 @@ def take_ticket(work: Work, journal: Journal) -> Choice:
     return ticket
 
 
-def check_complete(journal: Journal, samples: int) -> None:
-    """Raise unless all samples of a run are there.
-
-    Raises
-    ------
-    RunError
-        Naming how many are missing, and the first.
-    """
-    missing = [index for index in range(samples + 1) if index not in journal]
-    if missing:
-        raise RunError(
-            f"{journal.folder} lacks {len(missing)} of {samples + 1} candidates, the first of "
-            f"them {missing[0]}; are all shards done?"
-        )
-
-
 def _select(settings: PagsSettings, candidates: list[Candidate]) -> Selection:
     score = np.stack([candidate.score for candidate in candidates])
     if settings.selection == "network":
-        return select_network(score)
+        return select_network(score, of_coordinates=settings.scores_coordinates)
     valid = np.stack([candidate.valid for candidate in candidates])
     imdb = np.stack([candidate.imdb for candidate in candidates])
-    return fold_layers(imdb, score, valid, ties=settings.ties)
+    return fold_layers(
+        imdb, score, valid, ties=settings.ties, of_coordinates=settings.scores_coordinates
+    )
 
 
 def _mix(work: Work, journal: Journal, selection: Selection, ticket: BoolArray) -> BoolArray:
@@ -129,7 +117,11 @@ def _with_origins(
 
 
 def _layer_table(
-    unrepaired: MaskSet, final: Candidate, candidates: list[Candidate], selection: Selection
+    unrepaired: MaskSet,
+    final: Candidate,
+    candidates: list[Candidate],
+    selection: Selection,
+    settings: PagsSettings,
 ) -> pd.DataFrame:
     """Return one row a layer of the final masks."""
     return pd.DataFrame(
@@ -137,27 +129,31 @@ def _layer_table(
             "winner": selection.winners,
             "nnz_unrepaired": [layer.nnz for layer in unrepaired.values()],
             **final.columns,
-            "fell": _fell(final, candidates, selection),
+            "fell": _fell(final, candidates, selection, settings),
         },
         index=pd.Index(list(unrepaired), name="layer", dtype="str"),
     )
 
 
 def _fell(
-    final: Candidate, candidates: list[Candidate], selection: Selection
-) -> "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]":
+    final: Candidate, candidates: list[Candidate], selection: Selection, settings: PagsSettings
+) -> NDArray[np.bool_]:
     """Whether each layer is below what it was accepted for: less `imdb` or score, or invalid."""
-    fell = np.zeros(selection.winners.size, dtype=bool)
-    for place, winner in enumerate(selection.winners):
-        accepted = candidates[winner]
-        before = np.array([accepted.imdb[place], accepted.score[place]])
-        after = np.array([final.imdb[place], final.score[place]])
-        worse = np.nan_to_num(after, posinf=0, neginf=0) < np.nan_to_num(before, posinf=0, neginf=0)
-        fell[place] = worse.any() or (accepted.valid[place] and not final.valid[place])
-    return fell
+
+    def accepted(name: str) -> NDArray[Any]:
+        winners = enumerate(selection.winners)
+        return np.array([getattr(candidates[winner], name)[place] for place, winner in winners])
+
+    def is_less(name: str, *, of_coordinates: bool) -> NDArray[np.bool_]:
+        before = counted(accepted(name), of_coordinates=of_coordinates)
+        return counted(getattr(final, name), of_coordinates=of_coordinates) < before
+
+    fell = is_less("imdb", of_coordinates=True)
+    fell |= is_less("score", of_coordinates=settings.scores_coordinates)
+    return fell | (accepted("valid") & ~final.valid)
 
 
 def _state(problem: Problem) -> dict[str, torch.Tensor]:
-    """Copy the network's state to the CPU."""
-    state = problem.model.state_dict()
+    """Copy the state of the network, without wrappers, to the CPU."""
+    state = problem.network.state_dict()
     return {name: value.detach().to("cpu", copy=True) for name, value in state.items()}

@@ -1,5 +1,6 @@
 """PAGS: draw many masks, score each as a graph, keep the best."""
 
+from collections.abc import Collection
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from masktopo.sampling.draws import draw_candidates
 from masktopo.sampling.opening import opened
 from masktopo.sampling.options import PagsOptions
 from masktopo.sampling.result import PagsResult
-from masktopo.sampling.run import check_complete, run, take_ticket
+from masktopo.sampling.run import run, take_ticket
 from masktopo.sampling.scoring import Score
 from masktopo.training.config import TrainConfig
 
@@ -44,7 +45,7 @@ def pags(
     train_mode: bool = False,
     rounds: int | None = None,
     shuffle: bool = False,
-    keep_dense: str | tuple[str, ...] = (),
+    keep_dense: str | Collection[str] = (),
     test: Any = None,
     rng: Rng = 0,
     n_jobs: int = 1,
@@ -84,7 +85,7 @@ def pags(
         ``"full_spectrum"``, any other metric that `masktopo.analyze` knows and that is a number
         (with ``selection="network"`` also one of the network as a whole), or a function of the
         candidate's `masktopo.metrics.spectral.Coordinates` that gives one float a layer. Higher
-        is better.
+        is better. Of other scores than `full_spectrum` and the coordinates, nan is the lowest.
     reference : {"origin", "dense"} or MaskSet
         Where `full_spectrum` is measured from: the origin, the dense network's coordinates, or
         those of another mask, with the network's own weights.
@@ -131,8 +132,9 @@ def pags(
     PruningError
         As for `masktopo.prune`; also if the data has fewer samples than `batches` need.
     RunError
-        If `out` holds a run of other settings, or a damaged file, lacks samples to be merged, or
-        a winner that is drawn again is not the mask that was scored; if a worker is killed.
+        If `out` holds a run of other settings, or candidates of one, or a damaged file, lacks
+        samples to be merged, or a winner that is drawn again is not the mask that was scored; if a
+        worker is killed.
 
     Warns
     -----
@@ -143,7 +145,7 @@ def pags(
     -----
     No masks are stored or sent, but what a GPU draws: winners are drawn again and their digests
     checked. Cost: `samples` times `batches` forward and backward passes, or `pool` of them, and
-    the spectra of every candidate's layers. Memory: `pool` times the weights times 4 bytes; above
+    the spectra of every candidate's layers. Memory: `pool` times the bytes of the weights; above
     1 GB, or for several processes, they are mapped from a file in `out`.
 
     Examples
@@ -186,9 +188,9 @@ def pags(
         torch_threads=torch_threads,
     )
     folder = None if out is None else Path(out)
-    with opened(model, data, options, folder, n_jobs=n_jobs, progress=progress) as begun:
-        if merge:
-            check_complete(begun.journal, options.samples)
+    with opened(
+        model, data, options, folder, n_jobs=n_jobs, progress=progress, merge=merge
+    ) as begun:
         result = run(begun.work, begun.journal, n_jobs=n_jobs, progress=begun.shown)
     warn_of_collapse(result.masks, f"PAGS of {result.settings.recipe.origin}", stacklevel=2)
     if folder is not None:
@@ -246,17 +248,25 @@ def pags_shard(
     >>> merged.masks == pags(model, "digits", **options).masks
     True
     """
-    place, count = shard
-    check_count("shard", count)
-    if not 1 <= place <= count:
-        raise ArgumentError(f"shard {place} of {count} is none of 1 to {count}")
+    place, count = _checked_shard(shard)
     wanted = PagsOptions(**options)
     part = f"-{place}-of-{count}"
     with opened(
         model, data, wanted, Path(out), n_jobs=n_jobs, progress=progress, shard=part
     ) as begun:
-        indices = range(place - 1, wanted.samples + 1, count)
+        indices = range(place - 1, begun.work.settings.samples + 1, count)
         if 0 in indices:
             take_ticket(begun.work, begun.journal)
         draw_candidates(begun.work, begun.journal, indices, n_jobs=n_jobs, progress=begun.shown)
         return len(begun.journal.candidates)
+
+
+def _checked_shard(shard: object) -> tuple[int, int]:
+    if not isinstance(shard, tuple | list) or len(shard) != 2:
+        raise ArgumentError(f"shard must be two integers like (2, 8), not {shard!r}")
+    place, count = shard
+    check_count("shard", place)
+    check_count("shard", count)
+    if place > count:
+        raise ArgumentError(f"shard {place} of {count} is none of 1 to {count}")
+    return int(place), int(count)

@@ -74,13 +74,21 @@ class Scoring:
             return np.array(found.values[:, COORDINATES.index(self.score)])
         if not callable(self.score):
             return _metric(self.score, Subject(masks, wiring=self.wiring))
-        score = np.asarray(self.score(found), dtype=np.float64)
+        score = _numbers(self.score(found), score_name(self.score))
         if score.shape != (len(found.layers),):
             raise ArgumentError(
                 f"score {score_name(self.score)} gave an array of shape {score.shape}, expected "
                 f"one value for each of {len(found.layers)} layers"
             )
         return score
+
+
+def _numbers(found: object, name: str) -> NDArray[np.float64]:
+    """Return what a callable gave as an array."""
+    try:
+        return np.asarray(found, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"score {name} gave no numbers: {error}") from error
 
 
 def score_name(score: Score) -> str:

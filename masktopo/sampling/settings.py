@@ -1,15 +1,16 @@
 """What makes two PAGS runs the same run."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from masktopo._check import check_choice, check_count
 from masktopo.errors import ArgumentError, RunError
-from masktopo.pruning.recipe import Draw, Recipe, check_noise
+from masktopo.metrics.spectral import COORDINATES
+from masktopo.pruning.recipe import Draw, Recipe, check_noise, python_scalar
 from masktopo.sampling.selection import SELECTIONS, TIES
 from masktopo.training.config import TrainConfig
+from masktopo.training.folder import with_checksum
 
 __all__ = ["PagsSettings"]
 
@@ -26,12 +27,16 @@ class PagsSettings:
         As in `masktopo.pags`.
     score, reference : str
         Names; a reference mask is named by its digest.
+    score_digest : str or None
+        What a callable score is (`masktopo.sampling.callable_digest`).
     pretrain : TrainConfig or None
         The protocol of the pretraining, where there is one.
     seed : int
         Root of all randomness.
     torch_threads : int
         Torch threads of every draw: sums of gradients depend on their number.
+    network : str
+        What the network is besides its weights (`masktopo.training.network_identity`).
     model, data : str
         Digests of the model's state and of the data that draws see (``"none"`` without).
     """
@@ -43,6 +48,7 @@ class PagsSettings:
     selection: str
     ties: str
     score: str
+    score_digest: str | None
     reference: str
     exact_density: bool
     noise: float | str
@@ -50,10 +56,13 @@ class PagsSettings:
     pretrain: TrainConfig | None
     seed: int
     torch_threads: int
+    network: str
     model: str
     data: str
 
     def __post_init__(self) -> None:
+        for field in fields(self):
+            object.__setattr__(self, field.name, python_scalar(getattr(self, field.name)))
         check_count("samples", self.samples)
         check_count("batches", self.batches)
         if self.pool is not None:
@@ -65,6 +74,18 @@ class PagsSettings:
         check_noise(self.noise)
         if self.noise is None:
             raise ArgumentError("noise must be a number or 'weights', not None")
+        if not isinstance(self.noise, str):
+            object.__setattr__(self, "noise", float(self.noise))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over all settings (hex)."""
+        return str(with_checksum(asdict(self))["checksum"])
+
+    @property
+    def scores_coordinates(self) -> bool:
+        """Whether the score is a coordinate, or the distance of all from the reference."""
+        return self.score_digest is None and self.score in (*COORDINATES, "full_spectrum")
 
     def draw(self, index: int) -> Draw:
         """Return the draw of sample `index`; 0 is the ticket, from all data and without noise."""
@@ -76,10 +97,6 @@ class PagsSettings:
     def _noise(self) -> float | str | None:
         """The noise of samples, which only methods need that would always give one mask."""
         return self.noise if self.recipe.is_deterministic else None
-
-    def to_json(self) -> str:
-        """Return the settings as JSON."""
-        return json.dumps(asdict(self), indent=2) + "\n"
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> "PagsSettings":

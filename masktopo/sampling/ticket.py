@@ -7,6 +7,7 @@ import numpy as np
 from masktopo._files import atomic_write
 from masktopo.errors import RunError
 from masktopo.pruning.choose import Choice
+from masktopo.sampling.arrays import read_arrays
 from masktopo.sampling.folder import TICKET_FILE
 from masktopo.sampling.work import Work
 
@@ -33,12 +34,12 @@ def find_ticket(work: Work, folder: Path | None) -> Choice:
 
 
 def _read(path: Path, size: int) -> Choice:
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            kept = np.unpackbits(stored["kept"], count=size).astype(bool)
-            ticket = Choice(kept, stored["scores"], stored["rounds"])
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise RunError(f"{path} is damaged: {error}") from error
+    stored = read_arrays(path, "kept", "scores", "rounds")
+    ticket = Choice(
+        np.unpackbits(stored["kept"].astype(np.uint8), count=size).astype(bool),
+        stored["scores"].astype(np.float64),
+        stored["rounds"].astype(np.int32),
+    )
     if ticket.scores.shape != (size,):
         raise RunError(f"{path} is of a network of {ticket.scores.size} weights, not {size}")
     return ticket

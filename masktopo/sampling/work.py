@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from masktopo._threads import limited_blas
+from masktopo.errors import ArgumentError
 from masktopo.masks.layer import BoolArray
 from masktopo.masks.maskset import MaskSet
 from masktopo.pruning.choose import Choice, choose
@@ -19,7 +20,16 @@ from masktopo.pruning.reproducible import use_torch_threads
 from masktopo.sampling.candidate import Candidate
 from masktopo.sampling.settings import PagsSettings
 
-__all__ = ["Parcel", "Sampled", "Scorer", "Work", "sample", "sample_parcel", "score"]
+__all__ = [
+    "Parcel",
+    "Sampled",
+    "Scorer",
+    "Work",
+    "check_sendable",
+    "sample",
+    "sample_parcel",
+    "score",
+]
 
 Scorer = Callable[[int, MaskSet], Candidate]
 """``(index, masks) -> Candidate``."""
@@ -90,6 +100,17 @@ def score(work: Work, indices: Sequence[int], drawn: Sequence[BoolArray]) -> Sam
     packed = [np.packbits(kept) for kept in drawn]
     masks = dict(zip(indices, packed, strict=True)) if work.stores_masks else {}
     return Sampled(candidates, np.bitwise_or.reduce(packed), masks)
+
+
+def check_sendable(name: str, value: object) -> None:
+    """Raise unless `value` can travel to another process."""
+    try:
+        cloudpickle.dumps(value)
+    # What objects raise that cannot be pickled has no bounds.
+    except Exception as error:
+        raise ArgumentError(
+            f"{name} cannot be sent to other processes, which n_jobs=1 does without: {error}"
+        ) from error
 
 
 class Parcel:

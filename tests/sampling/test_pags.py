@@ -1,4 +1,6 @@
+import copy
 import json
+import threading
 
 import numpy as np
 import pandas as pd
@@ -8,7 +10,13 @@ from torch import nn
 
 import masktopo
 from masktopo.data import resolve_data
-from masktopo.errors import ArgumentError, DataError, MaskError, PruningError, RunError
+from masktopo.errors import (
+    ArgumentError,
+    DataError,
+    MaskError,
+    PruningError,
+    RunError,
+)
 from masktopo.metrics.spectral import COORDINATES, coordinates
 from masktopo.pruning import prune
 from masktopo.pruning.choose import choose
@@ -18,6 +26,7 @@ from masktopo.sampling.result import PagsResult
 from masktopo.sampling.sampler import pags
 from masktopo.sampling.scoring import Scoring
 from masktopo.training import TrainConfig
+from masktopo.training.folder import with_checksum
 
 SETTINGS = {"density": 0.3, "samples": 6, "batches": 3, "batch_size": 8}
 
@@ -148,6 +157,8 @@ def test_any_coordinate_or_callable_can_be_the_score(model, data, selection):
     assert called.masks == named.masks
     with pytest.raises(ArgumentError, match=r"score .*lambda.* shape \(2,\), expected .* 3 layers"):
         pags(model, data, **options, score=lambda found: found.values[:2, 3])
+    with pytest.raises(ArgumentError, match=r"score .*lambda.* gave no numbers: could not convert"):
+        pags(model, data, **options, score=lambda found: ["good", "bad", "better"])
 
 
 @pytest.mark.parametrize("name", ["narc", "nnz", "effective_density", "conductance_upper"])
@@ -166,6 +177,34 @@ def test_a_metric_of_the_network_can_choose_among_whole_masks(model, data):
     assert scores[2] == masktopo.analyze(masks, metrics="log10_paths").network["log10_paths"]
     assert set(result.winners) == {scores.idxmax()}
     assert (result.masks.nnz, result.fell) == (result.ticket.nnz, [])
+
+
+@pytest.mark.parametrize("lowest", [-np.inf, np.nan])
+@pytest.mark.parametrize("selection", ["layer", "network"])
+def test_what_is_lowest_or_has_no_score_does_not_win(model, data, selection, lowest):
+    options = {**SETTINGS, "selection": selection, "rng": 7}
+    gaps = pags(model, data, **options).history.groupby("layer")["weighted_spectral_gap"]
+
+    def score(found):
+        gap = found.values[:, 1]
+        is_high = gap > gaps.median().to_numpy()
+        return np.where(is_high if selection == "layer" else is_high[0], lowest, gap - 100)
+
+    result = pags(model, data, **options, score=score)
+    scores = result.history.pivot(index="layer", columns="candidate", values="score")
+    lost = ~np.isfinite(scores)
+    assert lost.any(axis=None)
+    assert np.isfinite([scores.loc[name, winner] for name, winner in result.winners.items()]).all()
+
+
+def test_a_mask_without_paths_does_not_win_by_a_logarithm(model, data):
+    options = {"density": 0.02, "samples": 12, "batches": 1, "batch_size": 4}
+    options |= {"score": "log10_path_norm_l2", "selection": "network"}
+    result = pags(model, data, **options)
+    scores = result.history.groupby("candidate")["score"].first()
+    assert np.isneginf(scores).any()
+    assert np.isfinite(scores.max())
+    assert set(result.winners) == {scores.idxmax()}
 
 
 def test_references(model, data):
@@ -259,8 +298,59 @@ def test_a_folder_of_another_run_is_refused(tmp_path, model, data):
     with pytest.raises(RunError, match=message):
         pags(model, data, **{**SETTINGS, "density": 0.2}, rng=5, out=tmp_path)
     other = nn.Sequential(nn.Linear(12, 24), nn.Linear(24, 4))
-    with pytest.raises(RunError, match=r"with model=.*, but this one has model="):
+    with pytest.raises(RunError, match=r"with network=.*, model=.*, but this one has network="):
         pags(other, data, **SETTINGS, out=tmp_path)
+
+
+def test_another_activation_is_another_run(tmp_path, model, data):
+    pags(model, data, **SETTINGS, out=tmp_path)
+    other = nn.Sequential(model[0], nn.Tanh(), *model[2:])
+    with pytest.raises(RunError, match=r"with network=Sequential \w+, but this one has network="):
+        pags(other, data, **SETTINGS, out=tmp_path)
+
+
+def test_another_score_of_the_same_name_is_another_run(tmp_path, model, data):
+    scores = [lambda found: found.values[:, 1], lambda found: found.values[:, 3]]
+    pags(model, data, **SETTINGS, score=scores[0], out=tmp_path)
+    with pytest.raises(RunError, match=r"with score_digest=\w{16}, but this one has score_digest="):
+        pags(model, data, **SETTINGS, score=scores[1], out=tmp_path)
+
+
+def test_wrappers_leave_no_trace(tmp_path, model, data):
+    options = {**SETTINGS, "rng": 7, "pretrain_steps": 2}
+    plain = pags(model, data, **options)
+    wrapped = nn.DataParallel(model)
+    assert_same(pags(wrapped, data, **options, out=tmp_path), plain)
+    assert_same(pags(wrapped, data, **options, out=tmp_path), plain)  # goes on
+    masktopo.train(wrapped, plain.masks, data, epochs=1, initial=plain.initial)
+
+
+def test_layers_to_keep_dense_in_any_order_are_one_run(tmp_path, model, data):
+    first = pags(model, data, **SETTINGS, keep_dense=["last", "first"], out=tmp_path)
+    assert_same(pags(model, data, **SETTINGS, keep_dense={"first", "last"}, out=tmp_path), first)
+
+
+def test_numbers_of_numpy_and_torch_are_pythons(tmp_path, model, data):
+    given = {
+        "density": np.float32(0.25),
+        "samples": np.int64(3),
+        "batches": torch.tensor(2),
+        "batch_size": np.int32(8),
+        "noise": np.float32(0.5),
+        "train_mode": np.bool_(0),
+        "exact_density": np.bool_(1),
+        "torch_threads": np.int64(1),
+    }
+    first = pags(model, data, **given, out=tmp_path)
+    plain = {name: value.item() for name, value in given.items()}
+    assert_same(pags(model, data, **plain, out=tmp_path), first)
+
+
+def test_a_pool_for_bfloat16(model, data):
+    narrow = copy.deepcopy(model).bfloat16()
+    afresh = kept_by_draw(narrow, data, Draw(7, 2, batches=3, pool=5))
+    result = pags(narrow, data, **SETTINGS, rng=7, pool=5)
+    assert result.history.query("candidate == 2")["digest"].iloc[0] == afresh.digest
 
 
 def test_a_folder_of_a_training_run_is_refused(tmp_path, model, data):
@@ -327,7 +417,8 @@ def test_a_winner_that_is_drawn_otherwise_is_an_error(tmp_path, model, data):
     winner = max(result.winners)
     lines = tmp_path / "candidates.jsonl"
     records = [json.loads(line) for line in lines.read_text().splitlines()]
-    records[winner]["digest"] = "0" * 64
+    del records[winner]["checksum"]
+    records[winner] = with_checksum({**records[winner], "digest": "0" * 64})
     lines.write_text("".join(json.dumps(record) + "\n" for record in records))
     with pytest.raises(RunError, match=f"candidate {winner} was scored as mask 0000"):
         pags(model, data, **SETTINGS, rng=7, out=tmp_path)
@@ -337,6 +428,16 @@ def test_ties_as_published_take_the_later_layer(model, data):
     options = {**SETTINGS, "method": "magnitude", "noise": 0}
     assert set(pags(model, data, **options).winners) == {0}
     assert set(pags(model, data, **options, ties="published").winners) == {6}
+
+
+class Locked:
+    """A score that cannot be sent to another process."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+
+    def __call__(self, found):
+        return found.full_spectrum()
 
 
 @pytest.mark.parametrize(
@@ -358,6 +459,11 @@ def test_ties_as_published_take_the_later_layer(model, data):
         ({"n_jobs": 0}, ArgumentError, "n_jobs must be at least 1"),
         ({"torch_threads": 0}, ArgumentError, "torch_threads must be at least 1"),
         ({"pretrain_steps": -1}, ArgumentError, "pretrain_steps must be at least 0"),
+        ({"noise": [1]}, ArgumentError, "noise must be at least 0"),
+        ({"keep_dense": None}, ArgumentError, "keep_dense must be names of layers, not None"),
+        ({"score": Locked(), "n_jobs": 2}, ArgumentError, "score Locked cannot be sent to other"),
+        ({"merge": True}, RunError, "lacks 7 of 7 candidates, the first of them 0"),
+        ({"merge": True, "pretrain_steps": 2, "pool": 4, "n_jobs": 2}, RunError, "lacks 7 of 7"),
     ],
 )
 def test_arguments_are_checked_before_anything_is_written(
@@ -366,6 +472,13 @@ def test_arguments_are_checked_before_anything_is_written(
     with pytest.raises(error, match=message):
         pags(model, data, **{**SETTINGS, **options}, out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_model_that_cannot_be_sent_is_named(model, data):
+    locked = copy.deepcopy(model)
+    locked.lock = threading.Lock()
+    with pytest.raises(ArgumentError, match="the model cannot be sent to other processes"):
+        pags(locked, data, **SETTINGS, n_jobs=2)
 
 
 def test_without_data(model):

@@ -1,7 +1,9 @@
 """One worker, four workers, a Dask cluster, merged shards: the same result."""
 
+import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from masktopo.errors import ArgumentError, RunError
 from masktopo.sampling import draws, opening
 from masktopo.sampling.sampler import pags, pags_shard
 from masktopo.sampling.work import Work
+from masktopo.training.folder import with_checksum
 from tests.sampling.test_pags import assert_same
 
 needs_sigkill = pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
@@ -85,13 +88,92 @@ def test_a_merge_of_shards_that_disagree_is_an_error(tmp_path, model, data):
         pags_shard(model, data, shard=(place, 2), out=tmp_path, **SETTINGS)
     lines = tmp_path / "candidates-2-of-2.jsonl"
     record = json.loads(lines.read_text().splitlines()[0])
+    del record["checksum"]
     record["digest"] = "0" * 64
-    (tmp_path / "candidates-9-of-9.jsonl").write_text(json.dumps(record) + "\n")
+    forged = json.dumps(with_checksum(record))
+    (tmp_path / "candidates-9-of-9.jsonl").write_text(forged + "\n")
     with pytest.raises(RunError, match=r"line 1: candidate 1 is mask 0000.*, but .* elsewhere"):
         pags(model, data, **SETTINGS, out=tmp_path, merge=True)
 
 
+@pytest.mark.parametrize(
+    "other",
+    [{"rng": 8}, {"density": 0.2}, {"reference": "dense"}, {"samples": 40}, {"score": "imsg"}],
+)
+def test_shards_of_another_run_are_refused(tmp_path, model, data, other):
+    pags_shard(model, data, shard=(1, 2), out=tmp_path / "run", **SETTINGS)
+    pags_shard(model, data, shard=(2, 2), out=tmp_path / "other", **{**SETTINGS, **other})
+    for name in ("candidates-2-of-2.jsonl", "explored-2-of-2.npy"):
+        shutil.copy(tmp_path / "other" / name, tmp_path / "run")
+    message = r"candidates-2-of-2\.jsonl, line 1 is candidate 1 of a run of other settings"
+    with pytest.raises(RunError, match=message):
+        pags(model, data, **SETTINGS, out=tmp_path / "run", merge=True)
+
+
+def test_shards_of_folders_of_their_own_are_merged_in_a_new_one(tmp_path, model, data):
+    (tmp_path / "run").mkdir()
+    for place in (1, 2):
+        pags_shard(model, data, shard=(place, 2), out=tmp_path / str(place), **SETTINGS)
+        for path in (tmp_path / str(place)).glob("*-of-2.*"):
+            shutil.copy(path, tmp_path / "run")
+    merged = pags(model, data, **SETTINGS, out=tmp_path / "run", merge=True)
+    assert_same(merged, pags(model, data, **SETTINGS))
+
+
+POOLED_SCRIPT = """
+import sys, time
+import torch
+from torch import nn
+from masktopo.data import TensorData
+from masktopo.sampling import opening
+from masktopo.sampling.sampler import pags_shard
+
+class Slow(nn.ReLU):
+    def forward(self, x):
+        time.sleep(0.1)
+        return super().forward(x)
+
+torch.manual_seed(5)
+model = nn.Sequential(nn.Linear(12, 24), Slow(), nn.Linear(24, 16), nn.Linear(16, 4))
+inputs = torch.randn((90, 12), generator=torch.Generator().manual_seed(1))
+data = TensorData(inputs, torch.arange(90) % 4, 4, "made up")
+opening.MOST_BYTES = 0
+place, out = int(sys.argv[1]), sys.argv[2]
+print("ready", flush=True)
+input()
+pags_shard(model, data, shard=(place, 2), out=out, density=0.3, samples=10, batches=2,
+           batch_size=8, rng=7, pool=8)
+"""
+
+
+def test_shards_fill_one_pool_at_the_same_time(tmp_path, model, data):
+    shards = [
+        subprocess.Popen(
+            [sys.executable, "-c", POOLED_SCRIPT, str(place), str(tmp_path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for place in (1, 2)
+    ]
+    for shard in shards:
+        assert shard.stdout.readline() == "ready\n"
+    for shard in shards:
+        shard.stdin.write("\n")
+        shard.stdin.flush()
+    for shard in shards:
+        shard.communicate(timeout=120)
+        assert shard.returncode == 0
+    lines = [path.read_text().splitlines() for path in tmp_path.glob("candidates*.jsonl")]
+    found = [json.loads(line) for line in itertools.chain(*lines)]
+    whole = pags(model, data, **SETTINGS, pool=8).history.groupby("candidate")["digest"].first()
+    assert {record["index"]: record["digest"] for record in found} == whole.to_dict()
+
+
 def test_shards_are_checked(tmp_path, model, data):
+    for shard in ("1/2", 1, (1,), (1, 2, 3), (1.0, 2), ("1", "2"), (0, 2), None):
+        with pytest.raises(ArgumentError, match="shard must be"):
+            pags_shard(model, data, shard=shard, out=tmp_path, **SETTINGS)
     with pytest.raises(ArgumentError, match="shard 3 of 2 is none of 1 to 2"):
         pags_shard(model, data, shard=(3, 2), out=tmp_path, **SETTINGS)
     with pytest.raises(ArgumentError, match="merge=True needs out"):
