@@ -113,17 +113,19 @@ def fill_pool(
     -----
     Cost: a forward and a backward pass a batch. Memory: `pool_bytes`, in the file if there is one.
     """
-    gradients = _flat_gradients(problem, seed, count, progress=progress)
-    if file is None:
-        rows = np.empty((count, problem.size), _dtype(problem))
-        for place, gradient in enumerate(gradients):
-            rows[place] = gradient
-        return GradientPool(rows, problem.layers, _weight_dtype(problem))
-    if not file.exists():
-        _write(file, gradients, (count, problem.size), _dtype(problem))
+    dtype, weight_dtype = _dtype(problem), _weight_dtype(problem)
+    if file is None or not file.exists():
+        with reproducible(seed, _POOL, device=problem.device):
+            gradients = _flat_gradients(problem, seed, count, progress=progress)
+            if file is None:
+                rows = np.empty((count, problem.size), dtype)
+                for place, gradient in enumerate(gradients):
+                    rows[place] = gradient
+                return GradientPool(rows, problem.layers, weight_dtype)
+            _write(file, gradients, (count, problem.size), dtype)
     check_sealed(file)
-    pool = GradientPool.mapped(file, problem.layers, _weight_dtype(problem))
-    _check_form(pool, (count, problem.size), _dtype(problem))
+    pool = GradientPool.mapped(file, problem.layers, weight_dtype)
+    _check_form(pool, (count, problem.size), dtype)
     return pool
 
 
@@ -161,11 +163,10 @@ def _flat_gradients(
     network = private_copy(problem.network, problem.layers)
     network.train(problem.recipe.train_mode)
     weights, temperature = layer_weights(network, problem.layers), problem.method.temperature
-    with reproducible(seed, _POOL, device=problem.device):
-        found = batch_gradients(network, weights, batches, temperature=temperature)
-        for gradients in tqdm(found, "pool", count, disable=not progress):
-            flat = torch.cat([gradient.reshape(-1) for gradient in gradients]).cpu()
-            yield (flat.float() if flat.dtype == torch.bfloat16 else flat).numpy()
+    found = batch_gradients(network, weights, batches, temperature=temperature)
+    for gradients in tqdm(found, "pool", count, disable=not progress):
+        flat = torch.cat([gradient.reshape(-1) for gradient in gradients]).cpu()
+        yield (flat.float() if flat.dtype == torch.bfloat16 else flat).numpy()
 
 
 def _weight_dtype(problem: Problem) -> torch.dtype:

@@ -102,11 +102,7 @@ def opened(
     shown = shows_progress(progress)
     with tempfile.TemporaryDirectory() as scratch, use_torch_threads(settings.torch_threads):
         problem = Problem(_start(model, settings, seen, folder), settings.recipe, seen)
-        pool = None
-        if settings.pool is not None:
-            in_file = n_jobs > 1 or pool_bytes(problem, settings.pool) > MOST_BYTES
-            file = (folder or Path(scratch)) / POOL_FILE if in_file else None
-            pool = _pool(problem, settings, file, shown=shown)
+        pool = _pool(problem, settings, folder or Path(scratch), n_jobs=n_jobs, shown=shown)
         scorer = Scoring(
             options.score,
             reference_values(options.reference, problem.dense),
@@ -152,12 +148,14 @@ def _start(
 
 
 def _pool(
-    problem: Problem, settings: PagsSettings, file: Path | None, *, shown: bool
-) -> GradientPool:
-    """Take the gradients of the pool; say first what memory that needs."""
-    assert settings.pool is not None
+    problem: Problem, settings: PagsSettings, folder: Path, *, n_jobs: int, shown: bool
+) -> GradientPool | None:
+    """Take the gradients of the pool, if there is one; say first what memory that needs."""
+    if settings.pool is None:
+        return None
+    size = pool_bytes(problem, settings.pool)
+    file = folder / POOL_FILE if n_jobs > 1 or size > MOST_BYTES else None
     if shown:
-        size = pool_bytes(problem, settings.pool) / 1e9
         place = "memory" if file is None else f"{file}, mapped into memory"
-        print(f"pool of {settings.pool} gradients: {size:.2f} GB in {place}", file=sys.stderr)
+        print(f"pool of {settings.pool} gradients: {size / 1e9:.2f} GB in {place}", file=sys.stderr)
     return fill_pool(problem, settings.seed, settings.pool, file=file, progress=shown)
