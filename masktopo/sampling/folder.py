@@ -10,6 +10,9 @@
 ``masks/*.npz``        packed bits of every candidate that a GPU drew
 ``*.masks, *.csv``     the result, once all candidates are scored; ``result.json`` comes last
 =====================  ========================================================================
+
+All have checksums: JSON an entry in every object, ``.npy`` files one at their end, archives and
+masks those of their formats, tables theirs in ``result.json``. Every line names its run.
 """
 
 import re
