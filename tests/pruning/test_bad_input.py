@@ -123,7 +123,7 @@ def test_a_model_that_fails_with_whatever_error(method):
         prune(Through(failing), DATA, method=method, density=0.5)
 
 
-@pytest.mark.parametrize("density", ["0.1", None, torch.tensor(0.1), [0.1]])
+@pytest.mark.parametrize("density", ["0.1", None, [0.1]])
 def test_a_density_that_is_no_number(density):
     with pytest.raises(ArgumentError, match=r"density must lie in \(0, 1\], not"):
         prune(deep(), DATA, method="magnitude", density=density)
