@@ -5,7 +5,7 @@ from numbers import Real
 
 from masktopo.errors import ArgumentError
 
-__all__ = ["check_choice", "check_count", "check_density", "join_names"]
+__all__ = ["check_choice", "check_count", "check_density", "join_faults", "join_names"]
 
 
 def check_choice(name: str, value: object, choices: Collection[str]) -> None:
@@ -41,3 +41,14 @@ def join_names(names: Iterable[str], *, most: int = 8) -> str:
     found = list(names)
     shown = ", ".join(found[:most])
     return shown if len(found) <= most else f"{shown} and {len(found) - most} more"
+
+
+def join_faults(*faults: tuple[str, Collection[str]]) -> str:
+    """List what is wrong with which names; empty where nothing is.
+
+    Examples
+    --------
+    >>> join_faults(("the model lacks", ["a", "b"]), ("other shapes in", []))
+    'the model lacks a, b'
+    """
+    return "; ".join(f"{what} {join_names(names)}" for what, names in faults if names)

@@ -10,7 +10,7 @@ from masktopo._check import check_choice, check_count
 from masktopo._progress import shows_progress
 from masktopo._random import Rng, root_seed
 from masktopo._threads import limited_blas
-from masktopo.errors import ArgumentError, MaskError, MasktopoError, RunError
+from masktopo.errors import MaskError, MasktopoError, RunError
 from masktopo.graphs.build import find_wiring
 from masktopo.graphs.fitting import completed
 from masktopo.graphs.wiring import Wiring
@@ -133,11 +133,7 @@ def analyze(
     check_choice("encoding", encoding, ENCODINGS)
     check_choice("convention", convention, CONVENTIONS)
     check_count("threads", threads)
-    check_count("draws", draws)
-    if wiring is not None and not isinstance(wiring, Wiring):
-        raise ArgumentError(f"wiring={wiring!r} is no Wiring; masktopo.load_wiring reads files")
-    if against is not None:
-        check_choice("against", against, NULL_MODELS)
+    _check_null_model(against, draws)
     families = requested(metrics)
     masks, weights_used = _with_weights(load_masks(source, allow_dense=allow_dense), weights)
     known = {"model": model, "example_input": example_input, "wiring": wiring}
@@ -173,6 +169,12 @@ def analyze(
             found.append(null_findings(table, list(masks)))
             settings["against"] = f"{against}, {draws} draws, seed {table.attrs['seed']}"
     return make_report(list(masks), found, settings)
+
+
+def _check_null_model(against: str | None, draws: int) -> None:
+    check_count("draws", draws)
+    if against is not None:
+        check_choice("against", against, NULL_MODELS)
 
 
 def analyze_many(sources: Iterable[Any], *, n_jobs: int = 1, **options: Any) -> "pd.DataFrame":

@@ -109,7 +109,7 @@ def test_weights_of_another_network_are_named_with_their_file(tmp_path):
     path = tmp_path / "other.pt"
     torch.save({"a.weight": torch.ones(12, 3, 3, 1), "c.weight": torch.ones(10, 64)}, path)
     expected = (
-        rf"^{path} does not fit memory: the given weights lack layer b and have another shape "
+        rf"^{path} does not fit memory: the given weights lack layer b; have another shape "
         r"in a \(\(12, 3, 3, 1\), expected \(12, 3, 3, 3\)\)$"
     )
     for given in (path, str(path)):

@@ -44,7 +44,7 @@ def describe(table: "pd.DataFrame") -> str:
     shown = table.drop(columns="missing").assign(network=classes)
     text = shown.to_string(index=False, na_rep="-", float_format="{:.4g}".format)
     notes = [
-        f"* {folder}: {missing}"
+        f"* {missing}" if missing.startswith(folder) else f"* {folder}: {missing}"
         for folder, missing in zip(table["run"], table["missing"], strict=True)
         if missing
     ]

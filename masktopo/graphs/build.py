@@ -110,6 +110,8 @@ def find_wiring(
     """Return the wiring: the given one, the model's, or the one that the order suggests."""
     if (model is None) != (example_input is None):
         raise ArgumentError("model and example_input come together")
+    if wiring is not None and not isinstance(wiring, Wiring):
+        raise ArgumentError(f"wiring={wiring!r} is no Wiring; masktopo.load_wiring reads files")
     if model is None:
         return wiring_from_order(masks) if wiring is None else wiring
     if wiring is not None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from masktopo._check import join_names
+from masktopo._check import join_faults, join_names
 from masktopo.errors import MasktopoWarning, WiringError
 from masktopo.graphs.wiring import LayerSpec, Use, Wiring
 from masktopo.masks.layer import LayerMask
@@ -69,13 +69,9 @@ def _check_fits(masks: MaskSet, names: dict[str, LayerSpec], wiring: Wiring) -> 
         for name, layer in masks.items()
         if name in names and layer.shape != names[name].shape
     ]
-    faults = [
-        f"{what} {join_names(found)}"
-        for what, found in [("only the masks have", unknown), ("other shapes in", reshaped)]
-        if found
-    ]
+    faults = join_faults(("only the masks have", unknown), ("other shapes in", reshaped))
     if faults:
-        raise WiringError(f"{masks.source} does not fit the wiring: {'; '.join(faults)}")
+        raise WiringError(f"{masks.source} does not fit the wiring: {faults}")
 
 
 def _check_tied(first: LayerMask, other: LayerMask, source: str) -> None:

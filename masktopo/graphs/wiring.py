@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from masktopo._check import check_choice, check_count, join_names
+from masktopo._check import check_choice, check_count, join_faults
 from masktopo.errors import WiringError
 from masktopo.graphs.bipartite import left_size, right_size
 from masktopo.graphs.views import OUTPUT, Read, Shape, View, children, leaves, output_shape
@@ -269,16 +269,12 @@ def _check_names(wiring: Wiring) -> None:
 
 def _check_layers(wiring: Wiring) -> None:
     used = dict.fromkeys(link.layer for link in wiring.links if link.layer is not None)
-    faults = [
-        f"{what} {join_names(names)}"
-        for what, names in [
-            ("only the links have", _without(used, wiring.layer_names)),
-            ("no link uses", _without(wiring.layer_names, used)),
-        ]
-        if names
-    ]
+    faults = join_faults(
+        ("only the links have", _without(used, wiring.layer_names)),
+        ("no link uses", _without(wiring.layer_names, used)),
+    )
     if faults:
-        raise WiringError(f"the wiring's layers do not fit its links: {'; '.join(faults)}")
+        raise WiringError(f"the wiring's layers do not fit its links: {faults}")
 
 
 def _without(names: Iterable[str], others: Iterable[str]) -> list[str]:

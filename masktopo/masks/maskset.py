@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from masktopo._check import join_names
+from masktopo._check import join_faults, join_names
 from masktopo.errors import ArgumentError, MaskError, MasktopoWarning
 from masktopo.masks.layer import BoolArray, FloatArray, LayerMask
 
@@ -305,13 +305,9 @@ def _check_weights(masks: MaskSet, weights: Mapping[str, FloatArray | None]) -> 
         for name, weight in weights.items()
         if name in known and weight is not None and np.shape(weight) != known[name]
     ]
-    faults = [
-        f"{what} {join_names(names)}"
-        for what, names in [("lack layer", missing), ("have another shape in", reshaped)]
-        if names
-    ]
+    faults = join_faults(("lack layer", missing), ("have another shape in", reshaped))
     if faults:
-        raise MaskError(f"the given weights {' and '.join(faults)}")
+        raise MaskError(f"the given weights {faults}")
 
 
 def check_same_layers(first: MaskSet, second: MaskSet) -> None:
@@ -323,14 +319,10 @@ def check_same_layers(first: MaskSet, second: MaskSet) -> None:
         for name in first
         if name in second and first[name].shape != second[name].shape
     ]
-    faults = [
-        f"{what} {join_names(names)}"
-        for what, names in [
-            (f"only {first.source} has", only_first),
-            (f"only {second.source} has", only_second),
-            ("other shapes in", reshaped),
-        ]
-        if names
-    ]
+    faults = join_faults(
+        (f"only {first.source} has", only_first),
+        (f"only {second.source} has", only_second),
+        ("other shapes in", reshaped),
+    )
     if faults:
-        raise MaskError("the mask sets are not of one network: " + "; ".join(faults))
+        raise MaskError(f"the mask sets are not of one network: {faults}")

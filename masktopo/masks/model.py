@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import UninitializedParameter
 
-from masktopo._check import join_names
+from masktopo._check import join_faults
 from masktopo.errors import MaskError
 from masktopo.masks.copying import copy_model
 from masktopo.masks.formats.arrays import to_array
@@ -228,14 +228,10 @@ def _check_fits(masks: MaskSet, slots: dict[str, Slot], model: str) -> None:
         if (other := first.setdefault(id(stored(slots[name])), layer)) is not layer
         and not np.array_equal(other.mask, layer.mask)
     ]
-    faults = [
-        f"{what} {join_names(names)}"
-        for what, names in [
-            ("the model lacks", missing),
-            ("other shapes in", reshaped),
-            ("different masks of one tied parameter in", torn),
-        ]
-        if names
-    ]
+    faults = join_faults(
+        ("the model lacks", missing),
+        ("other shapes in", reshaped),
+        ("different masks of one tied parameter in", torn),
+    )
     if faults:
-        raise MaskError(f"{masks.source} does not fit the model {model}: {'; '.join(faults)}")
+        raise MaskError(f"{masks.source} does not fit the model {model}: {faults}")

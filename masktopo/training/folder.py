@@ -129,8 +129,9 @@ def is_finished(folder: Path) -> bool:
 def read_run(folder: Path) -> RunIdentity:
     """Return the run that `folder` belongs to."""
     path = folder / CONFIG_FILE
+    record = read_json(path)
     try:
-        return RunIdentity.from_dict(read_json(path))
+        return RunIdentity.from_dict(record)
     except RunError as error:
         raise RunError(f"{path}: {error}") from error
 

@@ -137,6 +137,11 @@ def test_unknown_encoding():
         multipartite(MaskSet([]), encoding="rolled")
 
 
+def test_a_file_is_no_wiring():
+    with pytest.raises(ArgumentError, match=r"wiring='w.json' is no Wiring; masktopo.load_wiring"):
+        multipartite(MaskSet([]), wiring="w.json")
+
+
 def test_tied_names_with_different_masks():
     wiring = wire(
         MaskSet([LayerMask("a", np.eye(2, dtype=bool))]), {"x": 2, "y": 2}, [("a", ["x"], "y")]

@@ -89,7 +89,7 @@ def test_other_weights():
     assert not full.with_weights(None).has_weights
     with pytest.raises(MaskError, match="the given weights lack layer a, b"):
         masks.with_weights({})
-    expected = r"lack layer a and have another shape in b \(\(2, 3\), expected \(3, 3\)\)$"
+    expected = r"lack layer a; have another shape in b \(\(2, 3\), expected \(3, 3\)\)$"
     with pytest.raises(MaskError, match=expected):
         masks.with_weights({"b": np.ones((2, 3))})
 
