@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+from masktopo._threads import limited_blas
 from masktopo.bench.machine import describe_machine
 from masktopo.bench.suites.network_metrics import all_metrics, without_list
 from masktopo.bench.timing import measure
@@ -84,7 +85,8 @@ def main() -> None:
     parser.add_argument("--network", choices=NETWORKS)
     network = parser.parse_args().network
     if network:
-        report(network)
+        with limited_blas(1):  # as `masktopo.analyze` does
+            report(network)
         return
     machine = describe_machine({})
     print(f"{machine['processor']}, {machine['cores']} usable cores, load {machine['load']:.2f}")
