@@ -33,6 +33,8 @@ def deflated_value(
 
     For values too small for a Gram matrix of the whole (below 1e-5 of the first). O(steps nnz).
     """
+    if n == 1:  # nothing is left beside the first
+        return 0.0, 0.0
     image_of(indptr, indices, values, weighted, right, left)
     scale(left, 1.0 / np.sqrt(dot(left, left)))
     start = line(basis, 0, n)
